@@ -1,0 +1,23 @@
+"""The Celery application. Queues: `parse` (CPU-bound child processes), `embed` (waits on the embedding service), `default`."""
+
+import ctypes
+import os
+import signal
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+
+app = Celery("karez")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+_PR_SET_PDEATHSIG = 1
+
+
+@worker_process_init.connect
+def _die_with_the_parent(**_: Any) -> None:
+    """A pool process whose worker was killed outright must not go on alone."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

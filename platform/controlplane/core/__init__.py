@@ -1,0 +1,1 @@
+"""Tenant scope, base model, errors, queueing: what every other app stands on. Imports no other app."""

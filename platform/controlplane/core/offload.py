@@ -1,0 +1,34 @@
+"""Database work of asynchronous code: a short transaction on a thread of its own, never held while awaiting anything else."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_FEWEST_THREADS = 4
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    # As many as there are pooled connections: more would only wait for one.
+    return ThreadPoolExecutor(max(_FEWEST_THREADS, settings.ENV.database_pool), thread_name_prefix="database")
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking work beside the event loop. The thread gives its database connection back to the pool afterwards."""
+
+    def run() -> T:
+        close_old_connections()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await sync_to_async(run, thread_sensitive=False, executor=_threads())()

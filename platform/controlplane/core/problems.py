@@ -1,0 +1,104 @@
+"""The platform's errors as RFC 9457 problem documents.
+
+Problem                 carries status, stable code, title; raised by services, turned into a response in one place
+├── InvalidInput        422  a field is wrong; names it and the remedy
+├── NotFound            404  also for what exists but is not the caller's to know of
+├── Forbidden           403  the caller is known and may not do this
+├── Conflict            409
+├── TooLarge            413
+├── UnsupportedMedia    415
+└── Unavailable         503  with Retry-After
+"""
+
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Text = str | Promise
+
+
+class Problem(Exception):
+    """An error whose text is for the caller. `code` is part of the API: never change one."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[Text] = _("Something went wrong")
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        detail: Text,
+        remedy: Text = "",
+        field: str = "",
+        retry_after: float | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+        self.field = field
+        self.retry_after = retry_after
+        self.extra = extra
+
+    def document(self) -> dict[str, Any]:
+        """The problem document in the active language."""
+        body: dict[str, Any] = {
+            "type": f"urn:karez:problem:{self.code}",
+            "title": str(self.title),
+            "status": self.status,
+            "code": self.code,
+            "detail": str(self.detail),
+        }
+        if self.field:
+            body["field"] = self.field
+        if self.remedy:
+            body["remedy"] = str(self.remedy)
+        return body | self.extra
+
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(max(1, round(self.retry_after)))} if self.retry_after else {}
+
+
+class InvalidInput(Problem):
+    status = 422
+    title = _("The request has an invalid field")
+
+
+class NotFound(Problem):
+    status = 404
+    title = _("Not found")
+
+
+class Forbidden(Problem):
+    status = 403
+    title = _("Not allowed")
+
+
+class Conflict(Problem):
+    status = 409
+    title = _("The request conflicts with the present state")
+
+
+class TooLarge(Problem):
+    status = 413
+    title = _("Too large")
+
+
+class UnsupportedMedia(Problem):
+    status = 415
+    title = _("This kind of file is not supported")
+
+
+class Unavailable(Problem):
+    status = 503
+    title = _("A part of the platform is not available")
+
+
+def not_found(*, kind: Text, id: object) -> NotFound:  # noqa: A002
+    return NotFound(
+        code="not_found",
+        detail=_("There is no %(kind)s “%(id)s”.") % {"kind": kind, "id": id},
+        remedy=_("Check the identifier; it may have been deleted, or belong to another department."),
+    )

@@ -1,0 +1,13 @@
+"""The tenants there are, for work that walks over all of them from an app below `tenants`."""
+
+from uuid import UUID
+
+from django.apps import apps
+
+
+def tenant_ids(*, slug: str = "") -> dict[str, UUID]:
+    """`{slug: id}`, in order of slug. Needs the platform's scope."""
+    tenants = apps.get_model("tenants", "Tenant").objects.order_by("slug")
+    if slug:
+        tenants = tenants.filter(slug=slug)
+    return dict(tenants.values_list("slug", "id"))

@@ -1,0 +1,189 @@
+"""Settings of a running installation: the same module from the embedded start to a cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg.conninfo
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.settings.env import load_env
+
+ENV = load_env()
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[1]
+
+SECRET_KEY = ENV.secret_key.get_secret_value()
+DEBUG = ENV.debug
+ALLOWED_HOSTS = ENV.allowed_hosts
+BASE_URL = ENV.base_url
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "rest_framework",
+    "drf_spectacular",
+    "controlplane.core",
+    "controlplane.audit",
+    "controlplane.tenants",
+    "controlplane.identity",
+    "controlplane.documents",
+    "controlplane.serving",
+    "controlplane.assistants",
+    "controlplane.chat",
+    "controlplane.api",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "controlplane.urls"
+ASGI_APPLICATION = "controlplane.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = ["controlplane.identity.backends.EmailBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
+    options = {k: v for k, v in parts.items() if k not in ("host", "port", "dbname", "user", "password")}
+    if ENV.database_pool:
+        # Retrieval picks its plan by tenant size: a cached generic plan would be the wrong one for most.
+        options["pool"] = {"min_size": 0, "max_size": ENV.database_pool, "timeout": 15}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": parts.get("host", ""),
+        "PORT": parts.get("port", ""),
+        "NAME": parts.get("dbname", ""),
+        "USER": parts.get("user", ""),
+        "PASSWORD": parts.get("password", ""),
+        # The tenant is set per transaction, so every request is one.
+        "ATOMIC_REQUESTS": True,
+        "CONN_MAX_AGE": 0 if ENV.database_pool else 60,
+        "CONN_HEALTH_CHECKS": not ENV.database_pool,
+        "OPTIONS": {**options, "prepare_threshold": None, "connect_timeout": 5},
+    }
+
+
+DATABASES = {"default": _database(ENV.database_url.get_secret_value())}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENV.cache_url.get_secret_value(),
+        "KEY_PREFIX": "karez",
+    }
+}
+
+
+def _document_storage() -> dict[str, Any]:
+    if not ENV.s3_bucket:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": ENV.files_dir,
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": ENV.s3_bucket,
+            "endpoint_url": ENV.s3_endpoint_url,
+            "region_name": ENV.s3_region,
+            "access_key": ENV.s3_access_key.get_secret_value() if ENV.s3_access_key else None,
+            "secret_key": ENV.s3_secret_key.get_secret_value() if ENV.s3_secret_key else None,
+            "file_overwrite": True,
+            "default_acl": None,
+        },
+    }
+
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "documents": _document_storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MAX_UPLOAD_BYTES = ENV.max_upload_bytes
+# Uploads beyond this go to a temporary file and never sit in memory whole.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["controlplane.documents.uploads.BoundedTemporaryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [PACKAGE / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "controlplane.identity.authentication.ApiKeyAuthentication",
+        "controlplane.identity.authentication.PrincipalSessionAuthentication",
+    ],
+    # Deny by default: a view that names no permission of its own answers 403.
+    "DEFAULT_PERMISSION_CLASSES": ["controlplane.identity.permissions.DenyAll"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "controlplane.core.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "controlplane.core.problem_responses.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Karez",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+CELERY_BROKER_URL = ENV.broker_url.get_secret_value()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+}
+# A killed worker loses nothing: what it held is given out again, by the broker or by the sweep.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "documents.sweep": {"task": "documents.sweep", "schedule": 10.0, "options": {"expires": 10}},
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": ENV.log_level},
+    "loggers": {"httpx": {"level": "WARNING"}, "pdfminer": {"level": "ERROR"}},
+}

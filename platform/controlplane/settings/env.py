@@ -1,0 +1,57 @@
+"""Every environment variable the platform reads, typed, in one place.
+
+A missing secret is an error at start, never a default; `Env.load()` names each variable that is missing or malformed.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Env(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="KAREZ_", extra="ignore")
+
+    secret_key: SecretStr
+    database_url: SecretStr
+    database_pool: int = Field(default=8, ge=0, description="connections per process; 0 turns pooling off")
+    broker_url: SecretStr
+    cache_url: SecretStr
+    state_dir: Path = Path("var")
+    base_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: list[str] = ["*"]
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # Uploads: a directory under state_dir, or any S3-compatible store when a bucket is named.
+    max_upload_bytes: int = Field(default=200 * MIB, gt=0)
+    s3_bucket: str = ""
+    s3_endpoint_url: str | None = None
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_region: str | None = None
+
+    # Engines: a URL of an OpenAI-compatible server, several, or a JSON list (docs/engines.md).
+    engines: str = ""
+    engine_api_key: SecretStr = SecretStr("")
+    engine_first_token_seconds: float = Field(default=120, gt=0)
+    engine_idle_seconds: float = Field(default=60, gt=0)
+    embedding_url: str
+    embedding_api_key: SecretStr = SecretStr("")
+    embedding_model: str = "use"
+
+    # Bounds of the parsing child process.
+    parse_seconds: float = Field(default=300, gt=0)
+    parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
+
+    @property
+    def files_dir(self) -> Path:
+        return self.state_dir / "files"
+
+
+def load_env() -> Env:
+    """Raise pydantic's ValidationError, which names each missing or malformed variable."""
+    return Env.model_validate({})

@@ -1,0 +1,9 @@
+"""Settings of the test suite: the running ones, with the owner role so that the test database can be created.
+
+Tests that exercise isolation connect as the application role (`tests/controlplane/conftest.py`).
+"""
+
+from controlplane.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LANGUAGE_CODE = "en"
