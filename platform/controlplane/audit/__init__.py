@@ -1,0 +1,1 @@
+"""The audit trail: append-only by database permission, hash-chained per tenant. Only this app touches its table."""

@@ -1,0 +1,82 @@
+"""The base of the REST views: the caller as a principal, checked input, idempotent writes."""
+
+import json
+from typing import Any, TypeVar
+
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+from controlplane.identity.idempotency import Answer, begin, fingerprint, finish
+from controlplane.identity.models import IdempotencyRecord
+from controlplane.identity.principal import Principal
+
+S = TypeVar("S", bound=serializers.BaseSerializer[Any])
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+# Larger bodies are uploads: those are recognised by their length, and documents by their content anyway.
+_FINGERPRINTED_BYTES = 1024 * 1024
+
+
+class _Replay(APIException):
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class PrincipalView(GenericAPIView[Any]):
+    """A view whose caller has been turned into a principal, and whose writes accept `Idempotency-Key`."""
+
+    _idempotent: IdempotencyRecord | None = None
+
+    @property
+    def principal(self) -> Principal:
+        principal = self.request.auth
+        if not isinstance(principal, Principal):  # every permission class but DenyAll has made sure of it
+            self.permission_denied(self.request)
+        return principal
+
+    def checked(self, serializer: type[S], *, partial: bool = False) -> dict[str, Any]:
+        """The request's body as validated data. Raises DRF's ValidationError, which becomes a problem document."""
+        form = serializer(data=self.request.data, partial=partial)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def listed(self, queryset: Any, serializer: type[serializers.BaseSerializer[Any]]) -> Response:
+        """One page of the list."""
+        page = self.paginate_queryset(queryset)
+        return self.get_paginated_response(
+            serializer(page, many=True, context=self.get_serializer_context()).data
+        )
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        key = request.headers.get("Idempotency-Key", "")
+        if not key or request.method not in _WRITES or not isinstance(request.auth, Principal):
+            return
+        begun = begin(principal=request.auth, key=key, print_=self._fingerprint(request))
+        if isinstance(begun, Answer):
+            raise _Replay(begun)
+        self._idempotent = begun
+
+    def _fingerprint(self, request: Request) -> str:
+        length = int(request.headers.get("Content-Length") or 0)
+        is_json = request.content_type == "application/json" and length <= _FINGERPRINTED_BYTES
+        body = request._request.body if is_json else str(length).encode()
+        return fingerprint(method=request.method or "", path=request.get_full_path(), body=body)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, _Replay):
+            return Response(
+                exc.answer.body, status=exc.answer.status, headers={"Idempotency-Replayed": "true"}
+            )
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if self._idempotent is not None and final.status_code < 400:
+            body = json.loads(json.dumps(final.data, cls=JSONEncoder))
+            finish(record=self._idempotent, answer=Answer(status=final.status_code, body=body))
+        return final

@@ -1,0 +1,69 @@
+"""Turns the credential of an API request into a principal, and opens the database to what the principal may see."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.request import Request
+
+from controlplane.core.scope import enter_scope
+from controlplane.identity.models import User
+from controlplane.identity.principal import Principal
+from controlplane.identity.selectors import principal_of_key, principal_of_user
+from controlplane.identity.services import api_key_touch
+
+TENANT_HEADER = "X-Karez-Tenant"
+
+
+def _unreached(request: HttpRequest) -> HttpResponse:
+    """What Django's CSRF middleware would call next; only its verdict is wanted."""
+    return HttpResponse(status=204)
+
+
+class InvalidCredential(exceptions.AuthenticationFailed):
+    default_code = "invalid_credential"
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer kz_…`"""
+
+    def authenticate(self, request: Request) -> tuple[Principal, Principal] | None:
+        scheme, _space, presented = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        principal = principal_of_key(presented=presented.strip())
+        if principal is None:
+            raise InvalidCredential(_("The API key is unknown, revoked or expired."))
+        api_key_touch(principal=principal)
+        enter_scope(principal.scope())
+        return principal, principal
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="karez"'
+
+
+class PrincipalSessionAuthentication(BaseAuthentication):
+    """The session cookie, with CSRF protection. `X-Karez-Tenant` names the tenant for people who belong to several."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, Principal] | None:
+        user = getattr(request._request, "user", None)
+        if not isinstance(user, User) or not user.is_active:
+            return None
+        self._enforce_csrf(request)
+        principal = principal_of_user(user=user, tenant_id=self._tenant(request))
+        enter_scope(principal.scope())
+        return principal, principal
+
+    def _tenant(self, request: Request) -> UUID | None:
+        try:
+            return UUID(request.headers[TENANT_HEADER]) if TENANT_HEADER in request.headers else None
+        except ValueError as error:
+            raise exceptions.ParseError(_("X-Karez-Tenant is not an identifier of a tenant.")) from error
+
+    def _enforce_csrf(self, request: Request) -> None:
+        check = CSRFCheck(_unreached)
+        check.process_request(request._request)
+        if reason := check.process_view(request._request, _unreached, (), {}):
+            raise exceptions.PermissionDenied(f"CSRF: {reason}")

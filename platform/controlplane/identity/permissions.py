@@ -1,0 +1,53 @@
+"""What a principal may call. A view that names nothing answers 403 to everybody."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from controlplane.core.problems import Forbidden
+from controlplane.identity.principal import Principal
+
+if TYPE_CHECKING:  # rest_framework.views imports this module, as the default permission
+    from rest_framework.views import APIView
+
+
+class DenyAll(BasePermission):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return False
+
+
+class SignedIn(BasePermission):
+    """Anybody with a valid credential, for what concerns only themselves."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, Principal)
+
+
+class PlatformAdmin(BasePermission):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, Principal) and request.auth.is_platform_admin
+
+
+class _ScopeRequired(BasePermission):
+    read: str
+    write: str
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        principal = request.auth
+        if not isinstance(principal, Principal):
+            return False
+        needed = self.read if request.method in ("GET", "HEAD", "OPTIONS") else self.write
+        if needed in principal.scopes:
+            return True
+        raise Forbidden(
+            code="scope_missing",
+            detail=_("This needs the scope “%(scope)s”.") % {"scope": needed},
+            remedy=_("Use a key, or a role, that has it."),
+        )
+
+
+def scope_required(read: str, write: str | None = None) -> type[BasePermission]:
+    """A permission that asks for one scope to read, and for `write` (or the same) to change."""
+    return type("ScopeRequired", (_ScopeRequired,), {"read": read, "write": write or read})

@@ -1,0 +1,86 @@
+"""Shapes of people, members and keys on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from controlplane.core.api import SecrecyField
+from controlplane.core.secrecy import Secrecy
+from controlplane.identity.models import ApiKey, KeyScope
+from controlplane.identity.principal import Principal
+from controlplane.tenants.models import Department, Membership, Role
+
+
+class SignIn(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=200)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    email = serializers.CharField(source="user.email", read_only=True)
+    name = serializers.CharField(source="user.name", read_only=True)
+    department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
+    clearance = SecrecyField(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "user", "email", "name", "department", "role", "clearance", "created_at")
+
+
+class MemberWrite(serializers.Serializer[Membership]):
+    """`password` is needed for a person who is new to the platform, and ignored for one who is not."""
+
+    email = serializers.EmailField(max_length=254)
+    name = serializers.CharField(max_length=200, required=False, default="")
+    password = serializers.CharField(max_length=200, required=False, default="", write_only=True)
+    department = serializers.CharField(help_text="slug or id")
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER)
+    clearance = SecrecyField(required=False, default=Secrecy.INTERNAL)
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
+    clearance = SecrecyField(read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "prefix",
+            "department",
+            "scopes",
+            "clearance",
+            "created_by",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        )
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    key = serializers.CharField(read_only=True, help_text="shown this once")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = (*ApiKeySerializer.Meta.fields, "key")
+
+
+class ApiKeyWrite(serializers.Serializer[ApiKey]):
+    name = serializers.CharField(max_length=200)
+    department = serializers.CharField(help_text="slug or id")
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=KeyScope.choices), allow_empty=False)
+    clearance = SecrecyField(required=False, default=Secrecy.INTERNAL)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class PrincipalSerializer(serializers.Serializer[Principal]):
+    actor = serializers.CharField()
+    name = serializers.CharField()
+    tenant = serializers.UUIDField(source="tenant_id", allow_null=True)
+    is_admin = serializers.BooleanField()
+    is_platform_admin = serializers.BooleanField()
+    clearance = SecrecyField()
+    scopes = serializers.ListField(child=serializers.CharField())
+    read_departments = serializers.ListField(child=serializers.UUIDField())
+    write_departments = serializers.ListField(child=serializers.UUIDField())

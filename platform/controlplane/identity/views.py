@@ -1,0 +1,101 @@
+"""Signing in, and the people and keys of a tenant."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.identity import serializers as shapes
+from controlplane.identity.api import PrincipalView
+from controlplane.identity.models import KeyScope
+from controlplane.identity.people import member_add
+from controlplane.identity.permissions import SignedIn, scope_required
+from controlplane.identity.selectors import api_key_get, api_key_list
+from controlplane.identity.services import api_key_create, api_key_revoke
+from controlplane.identity.sign_in import session_end, session_start
+from controlplane.tenants.selectors import department_get, membership_get, membership_list
+from controlplane.tenants.services import membership_remove
+
+
+class Session(PrincipalView):
+    """The browser's way in; programs use a key."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=shapes.SignIn, responses=shapes.PrincipalSerializer)
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.SignIn)
+        principal = session_start(request=request._request, **data)
+        return Response(shapes.PrincipalSerializer(principal).data)
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        session_end(request=request._request)
+        return Response(status=204)
+
+
+class Me(PrincipalView):
+    permission_classes = (SignedIn,)
+
+    @extend_schema(responses=shapes.PrincipalSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(shapes.PrincipalSerializer(self.principal).data)
+
+
+class Members(PrincipalView):
+    permission_classes = (scope_required(KeyScope.ADMIN),)
+    serializer_class = shapes.MemberSerializer
+
+    @extend_schema(responses=shapes.MemberSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.listed(membership_list(tenant_id=self.principal.tenant), shapes.MemberSerializer)
+
+    @extend_schema(request=shapes.MemberWrite, responses={201: shapes.MemberSerializer})
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.MemberWrite)
+        data["department"] = department_get(tenant_id=self.principal.tenant, key=data["department"])
+        membership = member_add(principal=self.principal, **data)
+        return Response(shapes.MemberSerializer(membership).data, status=201)
+
+
+class Member(PrincipalView):
+    permission_classes = (scope_required(KeyScope.ADMIN),)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, membership_id: UUID) -> Response:
+        membership = membership_get(tenant_id=self.principal.tenant, membership_id=membership_id)
+        self.principal.require_write(membership.department_id)
+        membership_remove(tenant_id=self.principal.tenant, actor=self.principal.actor, membership=membership)
+        return Response(status=204)
+
+
+class ApiKeys(PrincipalView):
+    permission_classes = (scope_required(KeyScope.ADMIN),)
+    serializer_class = shapes.ApiKeySerializer
+
+    @extend_schema(responses=shapes.ApiKeySerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.listed(api_key_list(principal=self.principal), shapes.ApiKeySerializer)
+
+    @extend_schema(request=shapes.ApiKeyWrite, responses={201: shapes.NewApiKeySerializer})
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.ApiKeyWrite)
+        data["department"] = department_get(tenant_id=self.principal.tenant, key=data["department"])
+        key, presented = api_key_create(principal=self.principal, **data)
+        return Response({**shapes.ApiKeySerializer(key).data, "key": presented}, status=201)
+
+
+class ApiKeyDetail(PrincipalView):
+    permission_classes = (scope_required(KeyScope.ADMIN),)
+
+    @extend_schema(responses=shapes.ApiKeySerializer)
+    def get(self, request: Request, key_id: UUID) -> Response:
+        return Response(shapes.ApiKeySerializer(api_key_get(principal=self.principal, key_id=key_id)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        api_key_revoke(principal=self.principal, key=api_key_get(principal=self.principal, key_id=key_id))
+        return Response(status=204)

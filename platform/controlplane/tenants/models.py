@@ -1,0 +1,63 @@
+"""Tenants, their tree of departments, and who belongs where with which clearance."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.core.models import TenantModel, new_id
+from controlplane.core.secrecy import Secrecy
+
+
+class Tenant(models.Model):
+    """An organisation. Everything below it is invisible to every other one."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Department(TenantModel):
+    slug = models.SlugField(max_length=63)
+    name = models.CharField(max_length=200)
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="children",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="tenants_department_tenant_id"),
+            models.UniqueConstraint(fields=["tenant", "slug"], name="tenants_department_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Role(models.TextChoices):
+    """What a membership lets its holder do in the department and everything beneath it."""
+
+    MEMBER = "member", _("member")
+    MANAGER = "manager", _("knowledge manager")
+    ADMIN = "admin", _("administrator")
+
+
+class Membership(TenantModel):
+    user = models.ForeignKey("identity.User", on_delete=models.CASCADE, related_name="memberships")
+    department = models.ForeignKey(
+        Department, on_delete=models.DO_NOTHING, db_constraint=False, related_name="memberships"
+    )
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.MEMBER)
+    clearance = models.SmallIntegerField(choices=Secrecy.choices, default=Secrecy.INTERNAL)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user", "department"], name="tenants_membership_once"),
+        ]
