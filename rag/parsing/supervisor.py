@@ -1,0 +1,194 @@
+"""Runs the parsing child and outlives whatever becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import rag
+from rag.parsing.document import Block, ParsedDocument
+from rag.parsing.errors import ParseError
+from rag.parsing.limits import MIB, ParseLimits
+from rag.parsing.reader import check_file
+from rag.parsing.request import VARIABLE, ParseRequest
+from rag.parsing.sandbox import UNPRIVILEGED_ID
+from rag.parsing.wire import FrameKind, FrameReader, WireError, unpack_blocks, unpack_document, unpack_error
+
+_POLL_SECONDS = 0.2
+_CHUNK = 256 * 1024
+_STDERR_BYTES = 16 * 1024
+# Characters travel as UTF-8 JSON, tables twice (text and rows), each block with its section path.
+_WIRE_BYTES_PER_CHAR = 16
+_OUT_OF_MEMORY = (b"MemoryError", b"bad_alloc", b"ut of memory", b"Cannot allocate memory")
+
+
+def parse_in_child(
+    *,
+    path: Path,
+    filename: str,
+    limits: ParseLimits,
+    on_progress: Callable[[float], None] | None = None,
+    should_cancel: Callable[[], bool] | None = None,
+) -> ParsedDocument:
+    """Read a file in a child process of its own, without network, secrets or rights, within the limits.
+
+    ``on_progress`` hears fractions from 0 to 1; ``should_cancel`` is asked at most five times a second. However the
+    child ends, it is gone when this returns. Raises ParseError; what a callback raises passes through.
+    """
+    with path.open("rb") as stream:
+        check_file(stream=stream, filename=filename, limits=limits)
+        with _child(stream.fileno(), filename, limits) as child:
+            return _Watch(child, limits, on_progress, should_cancel).run()
+
+
+@dataclass(slots=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    results: IO[bytes]
+    stderr: IO[bytes]
+
+
+@contextlib.contextmanager
+def _child(input_fd: int, filename: str, limits: ParseLimits) -> Iterator[_Child]:
+    reading, writing = os.pipe()
+    with contextlib.ExitStack() as stack:
+        results = stack.enter_context(os.fdopen(reading, "rb", buffering=0))
+        with os.fdopen(writing, "wb", buffering=0):
+            home = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="karez-parse-", ignore_cleanup_errors=True)
+            )
+            if os.geteuid() == 0:
+                os.chown(home, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+            request = ParseRequest(input_fd, writing, os.getpid(), filename, limits)
+            process = _spawn(request, home)
+        stack.callback(_end, process)
+        if process.stderr is None:
+            raise RuntimeError("the child was started without a pipe for its errors")
+        stack.enter_context(process.stderr)
+        yield _Child(process, results, process.stderr)
+
+
+def _spawn(request: ParseRequest, home: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "rag.parsing.child"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=home,
+        env=_environment(request, home),
+        pass_fds=(request.input_fd, request.result_fd),
+        start_new_session=True,
+    )
+
+
+def _environment(request: ParseRequest, home: str) -> dict[str, str]:
+    """Built from nothing: the worker's own environment holds its secrets."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": home,
+        "TMPDIR": home,
+        "PYTHONPATH": str(Path(rag.__file__).resolve().parent.parent),
+        "PYTHONUTF8": "1",
+        "PYTHONNOUSERSITE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        VARIABLE: request.to_text(),
+    }
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the child's whole group, if anything of it is left, and collect it."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Listens to one child until it has answered, died, run out of time, or is no longer wanted."""
+
+    child: _Child
+    limits: ParseLimits
+    on_progress: Callable[[float], None] | None
+    should_cancel: Callable[[], bool] | None
+    blocks: list[Block] = field(default_factory=list)
+    stderr: bytearray = field(default_factory=bytearray)
+    document: ParsedDocument | None = None
+    ask_next: float = 0.0
+
+    def run(self) -> ParsedDocument:
+        """The document. Raises ParseError."""
+        deadline = time.monotonic() + self.limits.seconds
+        frames = FrameReader(max_bytes=self.limits.max_chars * _WIRE_BYTES_PER_CHAR + 64 * MIB)
+        try:
+            self._listen(frames, deadline)
+        except WireError as error:
+            raise ParseError("parse_crashed", {"detail": str(error)}) from error
+        if self.document is not None:
+            return self.document
+        raise self._obituary(deadline)
+
+    def _listen(self, frames: FrameReader, deadline: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.child.results, selectors.EVENT_READ)
+            selector.register(self.child.stderr, selectors.EVENT_READ)
+            while self.document is None and self.child.results in {
+                key.fileobj for key in selector.get_map().values()
+            }:
+                self._check(deadline)
+                for key, _ in selector.select(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0.0))):
+                    data = os.read(key.fd, _CHUNK)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self.child.stderr:
+                        self.stderr += data[: max(_STDERR_BYTES - len(self.stderr), 0)]
+                    else:
+                        self._take(frames, data)
+
+    def _check(self, deadline: float) -> None:
+        now = time.monotonic()
+        if self.should_cancel is not None and now >= self.ask_next:
+            self.ask_next = now + _POLL_SECONDS
+            if self.should_cancel():
+                raise ParseError("parse_cancelled")
+        if now >= deadline:
+            raise ParseError("parse_timeout", {"seconds": int(self.limits.seconds)})
+
+    def _take(self, frames: FrameReader, data: bytes) -> None:
+        for kind, content in frames.feed(data):
+            if kind is FrameKind.PROGRESS:
+                if self.on_progress is not None and isinstance(content, int | float):
+                    self.on_progress(min(max(float(content), 0.0), 1.0))
+            elif kind is FrameKind.BLOCKS:
+                self.blocks.extend(unpack_blocks(content))
+            elif kind is FrameKind.ERROR:
+                raise unpack_error(content)
+            else:
+                self.document = unpack_document(content, self.blocks)
+
+    def _obituary(self, deadline: float) -> ParseError:
+        """Why a child ended without an answer."""
+        try:
+            code = self.child.process.wait(timeout=max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            return ParseError("parse_timeout", {"seconds": int(self.limits.seconds)})
+        while len(self.stderr) < _STDERR_BYTES and (data := os.read(self.child.stderr.fileno(), _CHUNK)):
+            self.stderr += data
+        if code == -signal.SIGXCPU:
+            return ParseError("parse_timeout", {"seconds": self.limits.cpu_seconds})
+        if any(sign in self.stderr for sign in _OUT_OF_MEMORY):
+            return ParseError("parse_memory", {"limit": self.limits.memory_bytes})
+        last = bytes(self.stderr).decode("utf-8", errors="replace").strip().rsplit("\n", 1)[-1]
+        params: dict[str, str | int] = {"signal": -code} if code < 0 else {"exit": code}
+        return ParseError("parse_crashed", params | {"detail": last[:200]})
