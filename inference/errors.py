@@ -1,0 +1,50 @@
+"""What can go wrong between Karez and an engine.
+
+EngineError
+├── EngineUnavailable      retryable: refused, 5xx, broken stream
+│   ├── EngineTimeout      no connection, no first token, or silence in the middle
+│   └── EngineBusy         429 or 503: the engine is up and full
+└── EngineRejected         not retryable: 4xx
+    └── UnknownModel       404, or a name no endpoint serves
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EngineError(Exception):
+    """Root of the family."""
+
+
+class EngineUnavailable(EngineError):
+    """Try again later or elsewhere. ``retry_after`` is in seconds, when the engine named a time."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class EngineTimeout(EngineUnavailable):
+    """One of the client's own limits passed; the upstream request was aborted."""
+
+
+class EngineBusy(EngineUnavailable):
+    """Admission was refused (429 or 503)."""
+
+
+class EngineRejected(EngineError):
+    """The engine understood the request and will not serve it; the same request fails again."""
+
+    def __init__(self, detail: str, *, status: int) -> None:
+        super().__init__(f"HTTP {status}: {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class UnknownModel(EngineRejected):
+    """``known`` holds the names there are, when the raiser knows them."""
+
+    def __init__(self, detail: str, *, status: int = 404, known: Sequence[str] = ()) -> None:
+        super().__init__(detail, status=status)
+        self.known = tuple(known)

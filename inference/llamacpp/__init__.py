@@ -1,0 +1,1 @@
+"""llama.cpp's own OpenAI server as a child process, for the bundled models and any other GGUF file."""
