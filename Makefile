@@ -1,0 +1,56 @@
+# Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
+.DEFAULT_GOAL := help
+.PHONY: help up down test check fmt lock install install-dev bench bench-start bench-ingest bench-search
+MAKEFLAGS += --no-print-directory
+# Chinese is printed whatever the locale of the machine.
+export PYTHONUTF8 := 1
+PYTHON := .venv/bin/python
+# Runs a command in an environment that Django's settings accept, without any server.
+WITH_SETTINGS := $(PYTHON) -m deploy.embedded.testing
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+up: install ## start everything and stay until Ctrl-C (DETACH=1: return when ready; KAREZ_PORT, KAREZ_STATE_DIR, KAREZ_MODEL)
+	@$(PYTHON) -m deploy.embedded up $(if $(DETACH),--detach)
+
+down: ## stop what `make up` started on this state
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.embedded down; else echo "Nothing was ever started here."; fi
+
+test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
+	$(PYTHON) -m pytest $(ARGS)
+
+check: install-dev ## lint, formatting, types, import contracts, migrations
+	test ! -e platform/__init__.py
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(WITH_SETTINGS) $(PYTHON) -m mypy
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(WITH_SETTINGS) $(PYTHON) manage.py makemigrations --check --dry-run
+
+fmt: install-dev ## format the code and sort its imports
+	$(PYTHON) -m ruff check --fix-only .
+	$(PYTHON) -m ruff format .
+
+lock: install-dev ## pin requirements/*.in into requirements/*.txt
+	for name in base embedded dev; do \
+	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done
+
+bench: bench-start bench-ingest bench-search ## every measurement
+
+bench-start: install ## cold and warm start, memory of the idle stack
+	@$(PYTHON) bench/bench_start.py
+
+bench-ingest: install-dev ## documents in: passages per second
+	@$(PYTHON) bench/bench_ingest.py
+
+bench-search: install-dev ## search latency and recall at 100 k passages
+	@$(PYTHON) bench/bench_search.py
+
+install:
+	@sh deploy/embedded/install.sh
+
+install-dev:
+	@sh deploy/embedded/install.sh dev

@@ -1,0 +1,157 @@
+"""The platform's own processes: their command lines, environments and probes."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from deploy.embedded import environment
+from deploy.embedded.environment import ENGINE_CONTEXT_TOKENS, ENGINE_NAMES
+from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.probes import LogLine, http_ok
+from deploy.embedded.process import Process
+from deploy.embedded.settings import Settings, local_host
+from deploy.embedded.state import Secrets, State
+
+WORKER_STOP_SECONDS = 9.0  # a warm shutdown: the task under way may end; a killed one is given out again
+WEB_STOP_SECONDS = 5.0
+MODEL_STOP_SECONDS = 1.0  # nothing to save
+ENGINE_START_SECONDS = 180.0  # a gigabyte from a slow disk
+ENGINE_SLOTS = 2
+WORKER_SILENT_SECONDS = 30.0
+CELERY = ("celery", "-A", "controlplane")
+
+# Ended in this order; within a stage together. The seconds add up to at most 15.
+STOP_STAGES = (
+    ("web", "beat", "worker-parse", "worker-embed"),
+    ("engine", "embedding", "valkey"),
+    ("postgres",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    settings: Settings
+    state: State
+    secrets: Secrets
+    inherited: Mapping[str, str]
+    platform_environment: Mapping[str, str]
+
+    def migrate(self, *, owner_environment: Mapping[str, str]) -> Process:
+        return self._python(
+            name="migrate",
+            arguments=("manage.py", "migrate", "--noinput"),
+            environment=owner_environment,
+        )
+
+    def load_demo(self) -> Process:
+        return self._python(name="load-demo", arguments=("manage.py", "load_demo"))
+
+    def first_question(self) -> Process:
+        return self._python(
+            name="first-question",
+            arguments=("-m", "deploy.embedded.first_question", str(self.state.access_file)),
+            environment=environment.common(settings=self.settings, inherited=self.inherited),
+        )
+
+    def fetch_model(self) -> Process:
+        cache = ("--cache-dir", self.settings.cache_dir) if self.settings.cache_dir else ()
+        return self._python(
+            name="model",
+            arguments=("-m", "inference.bundled", "fetch", self.settings.model, *cache),
+            environment=environment.common(settings=self.settings, inherited=self.inherited),
+        )
+
+    def engine(self, *, model: str, port: int) -> Process:
+        """`model`: path of the GGUF file."""
+        limits = ("--slots", str(ENGINE_SLOTS), "--context", str(ENGINE_CONTEXT_TOKENS))
+        alias = ENGINE_NAMES[self.settings.model]
+        process = self._python(
+            name="engine",
+            arguments=(
+                *("-m", "inference.llamacpp.server", "--model", model, "--alias", alias),
+                *("--host", LOOPBACK, "--port", str(port), *limits),
+            ),
+            environment=self._model_environment(KAREZ_ENGINE_API_KEY=self.secrets.engine_api_key),
+        )
+        return replace(
+            process,
+            ready=http_ok(port=port, path="/health"),
+            ready_seconds=ENGINE_START_SECONDS,
+            stop_seconds=MODEL_STOP_SECONDS,
+            note=f"{alias} on {LOOPBACK}:{port}",
+        )
+
+    def embedding(self, *, port: int) -> Process:
+        model = self.settings.embedding_model
+        process = self._python(
+            name="embedding",
+            arguments=(
+                *("-m", "inference.embedding.server", "--model", model),
+                *("--host", LOOPBACK, "--port", str(port)),
+            ),
+            environment=self._model_environment(KAREZ_EMBEDDING_API_KEY=self.secrets.embedding_api_key),
+        )
+        return replace(
+            process,
+            ready=http_ok(port=port, path="/health"),
+            stop_seconds=MODEL_STOP_SECONDS,
+            note=f"{model} on {LOOPBACK}:{port}",
+        )
+
+    def worker(self, *, short_name: str, queues: str) -> Process:
+        process = self._python(
+            name=f"worker-{short_name}",
+            arguments=(
+                *("-m", *CELERY, "worker", "-Q", queues, "-c", "1", "--pool", "prefork"),
+                *("-n", f"{short_name}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"),
+            ),
+        )
+        written = LogLine(log=process.log, text=" ready.", otherwise_seconds=WORKER_SILENT_SECONDS)
+        return replace(
+            process,
+            ready=written,
+            before_start=written.forget,
+            stop_seconds=WORKER_STOP_SECONDS,
+            note=f"queues {queues}",
+        )
+
+    def beat(self) -> Process:
+        schedule = str(self.state.folder("run") / "beat-schedule")
+        pid_file = ("--pidfile", "")  # the supervisor's lock keeps a second one out
+        process = self._python(
+            name="beat", arguments=("-m", *CELERY, "beat", "-s", schedule, *pid_file, "-l", "INFO")
+        )
+        started = LogLine(log=process.log, text="beat", otherwise_seconds=WORKER_SILENT_SECONDS)
+        return replace(process, ready=started, before_start=started.forget)
+
+    def web(self) -> Process:
+        settings = self.settings
+        process = self._python(
+            name="web",
+            arguments=(
+                *("-m", "uvicorn", "controlplane.asgi:application"),
+                *("--host", settings.host, "--port", str(settings.port)),
+                *("--timeout-graceful-shutdown", str(int(WEB_STOP_SECONDS) - 1), "--no-server-header"),
+            ),
+        )
+        # Any answer of the application will do; it has no more to say before the database is loaded.
+        ready = http_ok(host=local_host(settings.host), port=settings.port, path="/healthz", below=500)
+        note = f"{settings.host}:{settings.port}"
+        return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=note)
+
+    def _python(
+        self, *, name: str, arguments: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> Process:
+        return Process(
+            name=name,
+            command=(sys.executable, *arguments),
+            environment=self.platform_environment if environment is None else environment,
+            log=self.state.log(name),
+            directory=self.settings.root,
+        )
+
+    def _model_environment(self, **keys: str) -> dict[str, str]:
+        return {
+            **environment.offline(environment.common(settings=self.settings, inherited=self.inherited)),
+            **keys,
+        }

@@ -1,0 +1,109 @@
+"""The environment of each child: what it needs, and no secret that it does not."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.embedded.settings import Settings
+from deploy.embedded.state import Secrets
+
+# Never handed down as they are: each child gets its own, or none.
+WITHHELD = frozenset(
+    {"KAREZ_DATABASE_URL", "KAREZ_OWNER_DATABASE_URL", "KAREZ_BROKER_URL", "KAREZ_CACHE_URL"}
+)
+# With it the interpreter would compile the platform anew at every start.
+DROPPED = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"})
+ENGINE_NAMES = {"1.5b": "qwen2.5-coder-1.5b", "0.5b": "qwen2.5-coder-0.5b"}
+ENGINE_CONTEXT_TOKENS = 4096
+OUR_SECRETS = frozenset({"KAREZ_SECRET_KEY", "KAREZ_EMBEDDING_API_KEY", "KAREZ_ENGINE_API_KEY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the services of this start listen; secrets are inside, so never print one."""
+
+    database_url: str
+    owner_database_url: str
+    broker_url: str
+    cache_url: str
+    embedding_url: str
+    engine_url: str  # empty: no engine of ours
+
+
+def common(*, settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """For every Python child: the caller's environment without secrets, and the import path."""
+    withheld = WITHHELD | DROPPED | OUR_SECRETS
+    kept = {name: value for name, value in inherited.items() if name not in withheld}
+    root = str(settings.root)
+    # A colon cannot be written in PYTHONPATH; children start in the repository, where relative works too.
+    path = "platform:." if os.pathsep in root else f"{root}/platform{os.pathsep}{root}"
+    return {
+        **kept,
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "LANGSMITH_TRACING": "false",
+    }
+
+
+def offline(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**environment, "HF_HUB_OFFLINE": "1"}
+
+
+def platform(
+    *, settings: Settings, secrets: Secrets, addresses: Addresses, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """For web, workers, beat and management commands: the application role, never the owner's."""
+    return {
+        **offline(common(settings=settings, inherited=inherited)),
+        "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+        "KAREZ_DATABASE_URL": addresses.database_url,
+        "KAREZ_BROKER_URL": addresses.broker_url,
+        "KAREZ_CACHE_URL": addresses.cache_url,
+        "KAREZ_SECRET_KEY": inherited.get("KAREZ_SECRET_KEY") or secrets.secret_key,
+        "KAREZ_STATE_DIR": str(settings.state_dir),
+        "KAREZ_PORT": str(settings.port),
+        "KAREZ_BASE_URL": settings.base_url,
+        "KAREZ_ENGINES": _engines(settings=settings, secrets=secrets, url=addresses.engine_url),
+        **_given(inherited, "KAREZ_ENGINE_API_KEY"),
+        "KAREZ_EMBEDDING_URL": addresses.embedding_url,
+        "KAREZ_EMBEDDING_API_KEY": _embedding_key(settings, secrets, inherited),
+        "KAREZ_EMBEDDING_MODEL": settings.embedding_model,
+    }
+
+
+def migration(*, platform_environment: Mapping[str, str], addresses: Addresses) -> dict[str, str]:
+    """For `migrate` alone: the role that owns the tables."""
+    return {**platform_environment, "KAREZ_DATABASE_URL": addresses.owner_database_url}
+
+
+def _given(inherited: Mapping[str, str], name: str) -> dict[str, str]:
+    return {name: inherited[name]} if name in inherited else {}
+
+
+def _embedding_key(settings: Settings, secrets: Secrets, inherited: Mapping[str, str]) -> str:
+    if settings.embedding_url:
+        return inherited.get("KAREZ_EMBEDDING_API_KEY", "")
+    return secrets.embedding_api_key
+
+
+def _engines(*, settings: Settings, secrets: Secrets, url: str) -> str:
+    """KAREZ_ENGINES: the operator's own words, or the description of our bundled engine, or nothing."""
+    if settings.engines:
+        return settings.engines
+    if not url:
+        return ""
+    name = ENGINE_NAMES[settings.model]
+    engine = {
+        "name": name,
+        "base_url": url,
+        "model": name,
+        "api_key": secrets.engine_api_key,
+        "kind": "chat",
+        "routes": ["chat", "auto", "reasoner"],
+        "profile": "small",
+        "context_tokens": ENGINE_CONTEXT_TOKENS,
+    }
+    return json.dumps([engine])

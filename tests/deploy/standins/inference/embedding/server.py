@@ -1,0 +1,3 @@
+from answers import serve
+
+serve("embedding")
