@@ -132,15 +132,25 @@ def user_create(*, email: str, password: str, name: str = "", is_platform_admin:
                 code="email_taken", field="email", detail=_("There is already a person with this address.")
             )
         user = User(email=email, name=name, is_platform_admin=is_platform_admin)
-        try:
-            validate_password(password, user)
-        except ValidationError as error:
-            raise InvalidInput(
-                code="weak_password", field="password", detail=" ".join(error.messages)
-            ) from error
+        _check_password(user, password)
         user.set_password(password)
         user.save()
         return user
+
+
+@transaction.atomic
+def password_set(*, user: User, password: str) -> None:
+    """Ends the person's other sessions. Raises InvalidInput naming `password`."""
+    _check_password(user, password)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
+def _check_password(user: User, password: str) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(code="weak_password", field="password", detail=" ".join(error.messages)) from error
 
 
 def _with_login(email: str) -> Scope:

@@ -1,0 +1,24 @@
+"""The platform API: what each app offers, under one prefix."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from controlplane.api.rest.auditing import AuditEvents, AuditVerification
+from controlplane.api.rest.tenancy import DepartmentDetail, Departments, Tenants
+from controlplane.documents.search_views import search_urlpatterns
+
+urlpatterns = [
+    path("openapi.json", SpectacularJSONAPIView.as_view()),
+    path("tenants", Tenants.as_view()),
+    path("departments", Departments.as_view()),
+    path("departments/<str:key>", DepartmentDetail.as_view()),
+    path("audit-events", AuditEvents.as_view()),
+    path("audit-events/verify", AuditVerification.as_view()),
+    path("", include("controlplane.identity.urls")),
+    path("", include("controlplane.documents.urls")),
+    path("", include("controlplane.serving.urls")),
+    path("", include("controlplane.documents.urls")),
+    path("", include(search_urlpatterns)),
+    path("", include("controlplane.assistants.urls")),
+    path("", include("controlplane.chat.urls")),
+]

@@ -1,0 +1,74 @@
+"""REST of assistants."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.assistants import serializers as shapes
+from controlplane.assistants.selectors import assistant_get, assistant_list
+from controlplane.assistants.services import (
+    AssistantContent,
+    assistant_change,
+    assistant_create,
+    assistant_delete,
+)
+from controlplane.identity.api import PrincipalView
+from controlplane.identity.models import KeyScope
+from controlplane.identity.permissions import scope_required
+from controlplane.tenants.selectors import department_get
+
+_CONTENT = ("name", "instructions", "route", "top_k", "greeting", "opening_questions")
+
+
+def _content(data: dict[str, Any]) -> AssistantContent:
+    return AssistantContent(**{name: data[name] for name in _CONTENT})
+
+
+class Assistants(PrincipalView):
+    permission_classes = (scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),)
+    serializer_class = shapes.AssistantSerializer
+
+    @extend_schema(responses=shapes.AssistantSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.listed(assistant_list(principal=self.principal), shapes.AssistantSerializer)
+
+    @extend_schema(request=shapes.AssistantWrite, responses={201: shapes.AssistantDetailSerializer})
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.AssistantWrite)
+        assistant = assistant_create(
+            principal=self.principal,
+            slug=data["slug"],
+            department=department_get(tenant_id=self.principal.tenant, key=data["department"]),
+            content=_content(data),
+            knowledge_bases=data["knowledge_bases"],
+        )
+        return Response(shapes.AssistantDetailSerializer(assistant).data, status=201)
+
+
+class AssistantDetail(PrincipalView):
+    permission_classes = (scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),)
+
+    @extend_schema(responses=shapes.AssistantDetailSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        assistant = assistant_get(principal=self.principal, slug=slug)
+        return Response(shapes.AssistantDetailSerializer(assistant).data)
+
+    @extend_schema(request=shapes.AssistantChange, responses=shapes.AssistantDetailSerializer)
+    def put(self, request: Request, slug: str) -> Response:
+        data = self.checked(shapes.AssistantChange)
+        assistant = assistant_change(
+            principal=self.principal,
+            assistant=assistant_get(principal=self.principal, slug=slug),
+            content=_content(data),
+            knowledge_bases=data["knowledge_bases"],
+        )
+        return Response(shapes.AssistantDetailSerializer(assistant).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, slug: str) -> Response:
+        assistant_delete(
+            principal=self.principal, assistant=assistant_get(principal=self.principal, slug=slug)
+        )
+        return Response(status=204)
