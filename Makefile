@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt lock install install-dev bench bench-start bench-ingest bench-search
+.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -31,6 +31,9 @@ check: install-dev ## lint, formatting, types, import contracts, migrations
 fmt: install-dev ## format the code and sort its imports
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
+
+messages: install-dev ## take new texts from the source into the Chinese catalogue and compile it
+	$(PYTHON) -m deploy.messages
 
 lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	for name in base embedded dev; do \

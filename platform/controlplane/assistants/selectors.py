@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from controlplane.assistants.models import Assistant, AssistantKnowledge
 from controlplane.core.problems import not_found
@@ -21,7 +22,7 @@ def assistant_get(*, principal: Principal, slug: str) -> Assistant:
     """Raises NotFound, also for an assistant of a department that the principal does not read."""
     assistant = assistant_list(principal=principal).filter(slug=slug).first()
     if assistant is None:
-        raise not_found(kind="assistant", id=slug)
+        raise not_found(kind=_("assistant"), id=slug)
     return assistant
 
 

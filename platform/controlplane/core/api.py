@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -12,7 +13,7 @@ from controlplane.core.secrecy import Secrecy
 class SecrecyField(serializers.Field[Secrecy, str, str, Any]):
     """A secrecy level by its slug: public, internal, confidential, secret."""
 
-    default_error_messages = {"unknown": "“{value}” is not a level. Choose among: {levels}."}
+    default_error_messages = {"unknown": _("“{value}” is not a level. Choose among: {levels}.")}
 
     def to_internal_value(self, data: Any) -> Secrecy:
         try:

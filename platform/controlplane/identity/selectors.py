@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import not_found
 from controlplane.core.scope import Scope, scoped
@@ -101,5 +102,5 @@ def api_key_list(*, principal: Principal) -> QuerySet[ApiKey]:
 def api_key_get(*, principal: Principal, key_id: UUID) -> ApiKey:
     key = api_key_list(principal=principal).filter(pk=key_id).first()
     if key is None:
-        raise not_found(kind="API key", id=key_id)
+        raise not_found(kind=_("API key"), id=key_id)
     return key

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import not_found
 from controlplane.tenants.models import Department, Membership, Tenant
@@ -47,7 +48,7 @@ def department_get(*, tenant_id: UUID, key: str | UUID) -> Department:
     except ValueError:
         found = departments.filter(slug=str(key)).first()
     if found is None:
-        raise not_found(kind="department", id=key)
+        raise not_found(kind=_("department"), id=key)
     return found
 
 
@@ -59,5 +60,5 @@ def membership_get(*, tenant_id: UUID, membership_id: UUID) -> Membership:
     """Raises NotFound."""
     membership = membership_list(tenant_id=tenant_id).filter(pk=membership_id).first()
     if membership is None:
-        raise not_found(kind="membership", id=membership_id)
+        raise not_found(kind=_("membership"), id=membership_id)
     return membership

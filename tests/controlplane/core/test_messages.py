@@ -1,0 +1,39 @@
+"""The catalogue of messages is complete, compiled, and keeps every placeholder."""
+
+import re
+
+import pytest
+from django.utils import translation
+from django.utils.translation import gettext
+
+from deploy import messages
+
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%s|\{\w+\}")
+
+
+def test_every_text_of_the_source_is_translated() -> None:
+    known = {m.id for m in messages.stored() if m.id}
+    assert [m.id for m in messages.extracted() if m.id and m.id not in known] == []
+    assert messages.untranslated(messages.stored()) == []
+
+
+def test_nothing_is_translated_that_no_source_says() -> None:
+    said = {m.id for m in messages.extracted()}
+    assert [m.id for m in messages.stored() if m.id and m.id not in said] == []
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    assert messages.CATALOGUE.with_suffix(".mo").read_bytes() == messages.compiled(messages.stored())
+
+
+def test_translations_keep_their_placeholders() -> None:
+    for message in messages.stored():
+        assert sorted(PLACEHOLDER.findall(str(message.id))) == sorted(
+            PLACEHOLDER.findall(str(message.string))
+        )
+
+
+@pytest.mark.parametrize(("language", "text"), [("zh-hans", "未找到"), ("en", "Not found")])
+def test_django_finds_it(language: str, text: str) -> None:
+    with translation.override(language):
+        assert gettext("Not found") == text
