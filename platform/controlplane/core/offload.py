@@ -1,9 +1,10 @@
 """Database work of asynchronous code: a short transaction on a thread of its own, never held while awaiting anything else."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -32,3 +33,18 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
             close_old_connections()
 
     return await sync_to_async(run, thread_sensitive=False, executor=_threads())()
+
+
+_background: "set[asyncio.Task[None]]" = set()
+
+
+def in_background(work: Coroutine[Any, Any, None]) -> None:
+    """Start work that must go on although the task that asks for it is being cancelled."""
+    task = asyncio.get_running_loop().create_task(work)
+    _background.add(task)
+    task.add_done_callback(_background.discard)
+
+
+async def background_done() -> None:
+    """Wait for all of it: at shutdown."""
+    await asyncio.gather(*_background, return_exceptions=True)

@@ -1,0 +1,219 @@
+"""Searching knowledge bases, for the REST call and for the answer service.
+
+Two short transactions with the embedding of the query between them, so that a slow embedding service holds no connection.
+Bases of different embedding spaces are searched each in its own and put together by score, which is calibrated per model.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+from numpy.typing import NDArray
+
+from controlplane.audit.services import record
+from controlplane.core.problems import Unavailable, not_found
+from controlplane.core.scope import scoped
+from controlplane.documents.embedding import embedding_client, makes
+from controlplane.documents.models import EmbeddingSpace, KnowledgeBase, Passage
+from controlplane.identity.principal import Principal
+from inference.embedding import EmbeddingClient, EmbeddingLimits, EmbeddingModel
+from inference.errors import EngineError
+from rag.index import Space
+from rag.retrieval import Hit, Mode, Query, Retriever
+
+log = logging.getLogger(__name__)
+
+MOST_RESULTS = 50
+LONGEST_QUERY = 4000
+# Somebody waits for a query: rather the keywords alone at once than everything in a minute.
+_QUERY_LIMITS = EmbeddingLimits(connect_seconds=2, timeout_seconds=10, attempts=2, backoff_seconds=0.2)
+_DESCRIBED_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage that the asker may read. `score`: 0…1; `dense`, `keyword`, `coverage`: as in `rag.retrieval.Hit`."""
+
+    passage_id: int
+    document_id: UUID
+    knowledge_base_id: UUID
+    title: str
+    text: str
+    page: int | None
+    section: str
+    score: float
+    dense: float | None
+    keyword: float | None
+    coverage: float
+
+    def hit(self) -> Hit:
+        return Hit(
+            passage_id=self.passage_id,
+            document_id=self.document_id,
+            knowledge_base_id=self.knowledge_base_id,
+            score=self.score,
+            dense=self.dense,
+            keyword=self.keyword,
+            coverage=self.coverage,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """`degraded` names the legs that could not take part."""
+
+    passages: tuple[FoundPassage, ...]
+    degraded: tuple[str, ...] = ()
+
+
+def search_passages(
+    *,
+    principal: Principal,
+    knowledge_base_ids: Sequence[UUID],
+    query: str,
+    mode: Mode = "hybrid",
+    top_k: int = 10,
+) -> SearchOutcome:
+    """The best passages of these bases that the principal may read, best first. Opens transactions of its own.
+
+    While the embedding service is down, or runs another model than a base was indexed with, a hybrid search falls back to
+    keywords and says so. Raises NotFound for a base that the principal cannot read, and Unavailable in dense mode.
+    """
+    with scoped(principal.scope()):
+        spaces = _spaces(principal, knowledge_base_ids)
+    vector, model = _vector(query) if mode != "keyword" and spaces else (None, None)
+    hits: list[Hit] = []
+    degraded = False
+    with scoped(principal.scope()):
+        for space, bases in spaces:
+            usable = vector is not None and model is not None and makes(model=model, space=space)
+            if mode == "dense" and not usable:
+                raise _no_vectors()
+            degraded = degraded or (mode == "hybrid" and not usable)
+            asked = Query(
+                text=query,
+                vector=vector if usable else None,
+                mode=mode if usable else "keyword",
+                top_k=top_k,
+            )
+            with connection.cursor() as cursor:
+                hits += Retriever(cursor=cursor).search(
+                    tenant_id=principal.tenant,
+                    space=Space(id=space.pk, model=space.model, dimension=space.dimension),
+                    knowledge_base_ids=bases,
+                    query=asked,
+                )
+        hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
+        found = _with_texts(principal, hits[:top_k])
+    return SearchOutcome(passages=tuple(found), degraded=("dense",) if degraded else ())
+
+
+def record_search(
+    *, principal: Principal, knowledge_base_ids: Sequence[UUID], query: str, outcome: SearchOutcome
+) -> None:
+    """A search shows what documents hold as an answer does: it is audited as one."""
+    with scoped(principal.scope()):
+        record(
+            tenant_id=principal.tenant,
+            actor=principal.actor,
+            action="search.asked",
+            query=query,
+            knowledge_bases=[str(id_) for id_ in knowledge_base_ids],
+            documents=list(dict.fromkeys(str(passage.document_id) for passage in outcome.passages)),
+        )
+
+
+def _spaces(principal: Principal, base_ids: Sequence[UUID]) -> list[tuple[EmbeddingSpace, list[UUID]]]:
+    bases = KnowledgeBase.objects.filter(tenant_id=principal.tenant, pk__in=base_ids).select_related("space")
+    found = {base.pk: base.space for base in bases}
+    for id_ in base_ids:
+        if id_ not in found:
+            raise not_found(kind=_("knowledge base"), id=id_)
+    groups: dict[UUID, tuple[EmbeddingSpace, list[UUID]]] = {}
+    for id_, space in found.items():
+        groups.setdefault(space.pk, (space, []))[1].append(id_)
+    return list(groups.values())
+
+
+def _with_texts(principal: Principal, hits: Sequence[Hit]) -> list[FoundPassage]:
+    passages = Passage.objects.filter(tenant_id=principal.tenant, pk__in=[hit.passage_id for hit in hits])
+    by_id = {passage.pk: passage for passage in passages.select_related("document")}
+    return [
+        FoundPassage(
+            passage_id=hit.passage_id,
+            document_id=hit.document_id,
+            knowledge_base_id=hit.knowledge_base_id,
+            title=passage.document.title or passage.document.filename,
+            text=passage.text,
+            page=passage.page,
+            section=passage.section,
+            score=hit.score,
+            dense=hit.dense,
+            keyword=hit.keyword,
+            coverage=hit.coverage,
+        )
+        for hit in hits
+        if (passage := by_id.get(hit.passage_id))
+    ]
+
+
+def _vector(query: str) -> tuple[NDArray[np.float32] | None, EmbeddingModel | None]:
+    """The query's vector and the model that made it; None for both while the service is down."""
+    try:
+        model = _served.model()
+        return _client().embed(texts=[query], purpose="query")[0], model
+    except EngineError as error:
+        log.warning("the query was not embedded: %s", error)
+        return None, None
+
+
+@cache
+def _client() -> EmbeddingClient:
+    env = settings.ENV
+    return EmbeddingClient(
+        base_url=env.embedding_url,
+        model=embedding_client().model,
+        api_key=env.embedding_api_key.get_secret_value(),
+        limits=_QUERY_LIMITS,
+    )
+
+
+class _Served:
+    """What the embedding service said it runs, for half a minute: a new version must not be taken for the old one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[EmbeddingModel, float] | None = None
+
+    def model(self) -> EmbeddingModel:
+        """Raises the `EngineError` family."""
+        with self._lock:
+            known = self._known
+        if known and known[1] > time.monotonic():
+            return known[0]
+        described = _client().describe()
+        with self._lock:
+            self._known = (described, time.monotonic() + _DESCRIBED_SECONDS)
+        return described
+
+
+_served = _Served()
+
+
+def _no_vectors() -> Unavailable:
+    return Unavailable(
+        code="embedding_unavailable",
+        detail=_(
+            "The embedding service does not answer, or runs another model than the index was made with."
+        ),
+        remedy=_("Search in mode “keyword”, or try again in a moment."),
+        retry_after=10,
+    )

@@ -1,0 +1,1 @@
+"""Everything that changes knowledge bases, documents, and the jobs that index them."""

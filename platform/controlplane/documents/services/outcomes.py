@@ -1,0 +1,96 @@
+"""How a job ends when it does not end well: failed, cancelled, put back to be tried again, or no longer wanted."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+
+from controlplane.audit.services import record
+from controlplane.core.scope import tenant_scope
+from controlplane.documents.models import DocumentStatus, IndexJob, JobKind, JobStatus, Version
+from controlplane.documents.services.leases import Lease, fenced
+from controlplane.documents.services.traces import traces_remove, vectors_remove
+
+SYSTEM = "system"
+RETRY_SECONDS = (5, 10, 20, 40, 80, 160, 300)
+
+
+def job_end(*, job: IndexJob, status: JobStatus, **fields: Any) -> None:
+    """Write the end of a locked job and let go of its lease."""
+    IndexJob.objects.filter(pk=job.pk).update(
+        status=status, lease=None, lease_until=None, finished_at=Now(), updated_at=Now(), **fields
+    )
+
+
+def discard(*, job: IndexJob, status: DocumentStatus, **fields: Any) -> None:
+    """Remove what the locked job has built so far; the version, if the job was to make it ready, gets `status`."""
+    if job.kind == JobKind.REINDEX:
+        vectors_remove(tenant_id=job.tenant_id, version_id=job.version_id, space_id=job.space_id)
+        return
+    traces_remove(tenant_id=job.tenant_id, version_ids=[job.version_id])
+    Version.objects.filter(pk=job.version_id).update(status=status, chunks=0, **fields)
+
+
+def job_fail(*, lease: Lease, code: str, params: Mapping[str, Any]) -> None:
+    """The job failed for good; nothing of it stays in the index. Raises LeaseLostError, CancelRequestedError."""
+    with fenced(lease) as job:
+        _fail(job=job, code=code, params=params)
+
+
+def job_try_later(*, lease: Lease, attempts: int, code: str) -> None:
+    """Queue the job again, to be taken after a pause that grows with its attempts; after so many of them it fails."""
+    with fenced(lease) as job:
+        if job.attempts >= attempts:
+            _fail(job=job, code=code, params={"attempts": attempts})
+            return
+        pause = RETRY_SECONDS[min(job.attempts, len(RETRY_SECONDS)) - 1]
+        IndexJob.objects.filter(pk=job.pk).update(
+            status=JobStatus.QUEUED,
+            lease=None,
+            lease_until=Now() + timedelta(seconds=pause),
+            updated_at=Now(),
+        )
+
+
+def _fail(*, job: IndexJob, code: str, params: Mapping[str, Any]) -> None:
+    error = {"error_code": code, "error_params": dict(params)}
+    discard(job=job, status=DocumentStatus.FAILED, **error)
+    job_end(job=job, status=JobStatus.FAILED, **error)
+    version = Version.objects.get(pk=job.version_id)
+    record(
+        tenant_id=job.tenant_id,
+        actor=SYSTEM,
+        action="document.index_failed",
+        target=f"document:{version.document_id}",
+        version=version.number,
+        job=str(job.pk),
+        code=code,
+    )
+
+
+def job_cancelled(*, lease: Lease) -> None:
+    """Finish the cancellation of a job that the caller holds. Nothing happens if it is held no more."""
+    with tenant_scope(lease.tenant_id):
+        job = (
+            IndexJob.objects.select_for_update(of=("self",))
+            .filter(pk=lease.job_id, lease=lease.token)
+            .first()
+        )
+        if job is not None:
+            cancel_locked(job=job, actor=SYSTEM)
+
+
+def cancel_locked(*, job: IndexJob, actor: str) -> None:
+    """Cancel a job that nobody works on (any more) and that the running transaction has locked."""
+    discard(job=job, status=DocumentStatus.CANCELLED)
+    job_end(job=job, status=JobStatus.CANCELLED, cancel_requested=True)
+    version = Version.objects.get(pk=job.version_id)
+    record(
+        tenant_id=job.tenant_id,
+        actor=actor,
+        action="job.cancelled",
+        target=f"job:{job.pk}",
+        document=str(version.document_id),
+        version=version.number,
+    )

@@ -1,0 +1,41 @@
+"""Celery's side of indexing. Arguments are ids as text; a task may be sent twice, and be killed anywhere."""
+
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+
+from controlplane.documents.services import indexing, parsing, sweeping
+
+
+@shared_task(name="documents.parse")
+def parse(*, tenant_id: str, job_id: str, **_: Any) -> None:
+    parsing.parse(tenant_id=UUID(tenant_id), job_id=UUID(job_id))
+
+
+@shared_task(name="documents.embed")
+def embed(*, tenant_id: str, job_id: str, **_: Any) -> None:
+    indexing.index(tenant_id=UUID(tenant_id), job_id=UUID(job_id))
+
+
+@shared_task(name="documents.sweep")
+def sweep(**_: Any) -> None:
+    """Every few seconds: jobs that have lost their worker or their message."""
+    empty = sweeping.empty_queues()
+    for tenant_id in sweeping.all_tenants():
+        sweeping.jobs_revive(tenant_id=tenant_id, empty=empty)
+
+
+@shared_task(name="documents.cleanup")
+def cleanup(**_: Any) -> None:
+    """Every few minutes: what a killed process left without an owner."""
+    for tenant_id in sweeping.all_tenants():
+        sweeping.orphans_remove(tenant_id=tenant_id)
+        sweeping.reindexing_finish(tenant_id=tenant_id)
+
+
+@shared_task(name="documents.cleanup_files")
+def cleanup_files(**_: Any) -> None:
+    """Every few hours: files that no row knows of."""
+    for tenant_id in sweeping.all_tenants():
+        sweeping.files_remove(tenant_id=tenant_id)

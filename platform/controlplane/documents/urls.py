@@ -1,0 +1,18 @@
+"""Paths below /api/v1/."""
+
+from django.urls import path
+
+from controlplane.documents import views
+
+urlpatterns = [
+    path("knowledge-bases", views.KnowledgeBases.as_view()),
+    path("knowledge-bases/<uuid:base_id>", views.KnowledgeBaseDetail.as_view()),
+    path("knowledge-bases/<uuid:base_id>/documents", views.KnowledgeBaseDocuments.as_view()),
+    path("knowledge-bases/<uuid:base_id>/reindex", views.KnowledgeBaseReindex.as_view()),
+    path("documents/<uuid:document_id>", views.DocumentDetail.as_view()),
+    path("documents/<uuid:document_id>/content", views.DocumentContent.as_view()),
+    path("jobs", views.Jobs.as_view()),
+    path("jobs/<uuid:job_id>", views.JobDetail.as_view()),
+    path("jobs/<uuid:job_id>/cancel", views.JobCancel.as_view()),
+    path("jobs/<uuid:job_id>/retry", views.JobRetry.as_view()),
+]

@@ -1,0 +1,238 @@
+"""REST of knowledge bases, documents and jobs."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.core.problems import InvalidInput, NotFound
+from controlplane.documents import selectors
+from controlplane.documents import serializers as shapes
+from controlplane.documents.downloads import source_response
+from controlplane.documents.models import DocumentStatus, JobStatus
+from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing
+from controlplane.documents.uploads import HashedUpload, check_length
+from controlplane.identity.api import PrincipalView
+from controlplane.identity.models import KeyScope
+from controlplane.identity.permissions import scope_required
+
+_STATUS = OpenApiParameter("status", enum=DocumentStatus.values)
+
+
+class DocumentsView(PrincipalView):
+    permission_classes = (scope_required(KeyScope.DOCUMENTS_READ, KeyScope.DOCUMENTS_WRITE),)
+
+    @property
+    def tenant_id(self) -> UUID:
+        return self.principal.tenant
+
+
+class KnowledgeBases(DocumentsView):
+    serializer_class = shapes.KnowledgeBaseSerializer
+
+    @extend_schema(responses=shapes.KnowledgeBaseSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return self.listed(
+            selectors.knowledge_base_list(tenant_id=self.tenant_id), shapes.KnowledgeBaseSerializer
+        )
+
+    @extend_schema(request=shapes.KnowledgeBaseCreate, responses={201: shapes.KnowledgeBaseSerializer})
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.KnowledgeBaseCreate)
+        made = knowledge_bases.knowledge_base_create(principal=self.principal, **data)
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=made.pk)
+        return Response(shapes.KnowledgeBaseSerializer(base).data, status=201)
+
+
+class KnowledgeBaseDetail(DocumentsView):
+    serializer_class = shapes.KnowledgeBaseSerializer
+
+    @extend_schema(responses=shapes.KnowledgeBaseSerializer)
+    def get(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        return Response(shapes.KnowledgeBaseSerializer(base).data)
+
+    @extend_schema(request=shapes.KnowledgeBaseUpdate, responses=shapes.KnowledgeBaseSerializer)
+    def patch(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        data = self.checked(shapes.KnowledgeBaseUpdate, partial=True)
+        knowledge_bases.knowledge_base_update(principal=self.principal, base=base, **data)
+        return Response(shapes.KnowledgeBaseSerializer(base).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        knowledge_bases.knowledge_base_delete(principal=self.principal, base=base)
+        return Response(status=204)
+
+
+class KnowledgeBaseReindex(DocumentsView):
+    serializer_class = shapes.ReindexSerializer
+
+    @extend_schema(request=None, responses={202: shapes.ReindexSerializer})
+    def post(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        added = reindexing.knowledge_base_reindex(principal=self.principal, base=base)
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        return Response(shapes.ReindexSerializer({"jobs": added, "knowledge_base": base}).data, status=202)
+
+
+class KnowledgeBaseDocuments(DocumentsView):
+    parser_classes = (MultiPartParser,)
+    serializer_class = shapes.DocumentSerializer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        check_length(int(request.META.get("CONTENT_LENGTH") or 0))
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(responses=shapes.DocumentSerializer(many=True), parameters=[_STATUS])
+    def get(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        status = request.query_params.get("status", "")
+        found = selectors.document_list(tenant_id=self.tenant_id, base_id=base.pk, status=status)
+        return self.listed(found, shapes.DocumentSerializer)
+
+    @extend_schema(
+        request={"multipart/form-data": shapes.UploadForm},
+        responses={
+            202: shapes.ReceivedSerializer,
+            200: OpenApiResponse(shapes.ReceivedSerializer, "The content is there already."),
+        },
+    )
+    def post(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        form = self.checked(shapes.UploadForm)
+        received = documents.document_upload(
+            principal=self.principal,
+            base=base,
+            upload=_upload(form["file"]),
+            secrecy=form.get("secrecy"),
+            metadata=form.get("metadata"),
+        )
+        return Response(shapes.ReceivedSerializer(received).data, status=202 if received.job else 200)
+
+
+def _upload(file: HashedUpload) -> documents.Upload:
+    return documents.Upload(filename=file.name or "", file=file, size=file.size or 0, sha256=file.sha256)
+
+
+class DocumentDetail(DocumentsView):
+    serializer_class = shapes.DocumentDetailSerializer
+
+    @extend_schema(responses=shapes.DocumentDetailSerializer)
+    def get(self, request: Request, document_id: UUID) -> Response:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        return Response(shapes.DocumentDetailSerializer(document).data)
+
+    @extend_schema(request=shapes.DocumentUpdate, responses=shapes.DocumentDetailSerializer)
+    def patch(self, request: Request, document_id: UUID) -> Response:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        data = self.checked(shapes.DocumentUpdate, partial=True)
+        documents.document_update(principal=self.principal, document=document, **data)
+        return Response(shapes.DocumentDetailSerializer(document).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, document_id: UUID) -> Response:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        documents.document_delete(principal=self.principal, document=document)
+        return Response(status=204)
+
+
+class DocumentContent(DocumentsView):
+    serializer_class = shapes.PageSerializer
+
+    @extend_schema(
+        parameters=[OpenApiParameter("page", int, description="the text of one page, as JSON")],
+        responses={
+            (200, "application/json"): shapes.PageSerializer,
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
+    )
+    def get(self, request: Request, document_id: UUID) -> HttpResponseBase:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        version = selectors.source_version(document=document)
+        if "page" not in request.query_params:
+            return source_response(request=request._request, filename=document.filename, version=version)
+        page, pages = _page(request), selectors.page_count(version=version)
+        if page > pages:
+            raise NotFound(
+                code="page_not_found",
+                detail=_("The document has %(pages)s pages.") % {"pages": pages},
+                pages=pages,
+            )
+        passages = selectors.page_passages(version=version, page=page)
+        body = {"page": page, "pages": pages, "version": version.number, "passages": passages}
+        return Response(shapes.PageSerializer(body).data)
+
+
+def _page(request: Request) -> int:
+    raw = request.query_params["page"]
+    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:10]) < 2**31):
+        raise InvalidInput(code="invalid_field", field="page", detail=_("Pages are numbered from 1."))
+    return int(raw)
+
+
+class Jobs(DocumentsView):
+    serializer_class = shapes.JobSerializer
+
+    @extend_schema(
+        responses=shapes.JobSerializer(many=True),
+        parameters=[
+            OpenApiParameter("status", enum=JobStatus.values),
+            OpenApiParameter("document", OpenApiTypes.UUID),
+            OpenApiParameter("knowledge_base", OpenApiTypes.UUID),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        found = selectors.job_list(
+            tenant_id=self.tenant_id,
+            status=request.query_params.get("status", ""),
+            document_id=_id(request, "document"),
+            base_id=_id(request, "knowledge_base"),
+        )
+        return self.listed(found, shapes.JobSerializer)
+
+
+def _id(request: Request, name: str) -> UUID | None:
+    try:
+        return UUID(request.query_params[name]) if name in request.query_params else None
+    except ValueError as error:
+        raise InvalidInput(
+            code="invalid_field", field=name, detail=_("This is not an identifier.")
+        ) from error
+
+
+class JobDetail(DocumentsView):
+    serializer_class = shapes.JobSerializer
+
+    @extend_schema(responses=shapes.JobSerializer)
+    def get(self, request: Request, job_id: UUID) -> Response:
+        return Response(shapes.JobSerializer(selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)).data)
+
+
+class JobCancel(JobDetail):
+    http_method_names = ("post", "options")
+
+    @extend_schema(request=None, responses=shapes.JobSerializer)
+    def post(self, request: Request, job_id: UUID) -> Response:
+        job = selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)
+        jobs.job_cancel(principal=self.principal, job=job)
+        return self.get(request, job_id)
+
+
+class JobRetry(JobDetail):
+    http_method_names = ("post", "options")
+
+    @extend_schema(request=None, responses={202: shapes.JobSerializer})
+    def post(self, request: Request, job_id: UUID) -> Response:
+        job = selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)
+        jobs.job_retry(principal=self.principal, job=job)
+        response = self.get(request, job_id)
+        response.status_code = 202
+        return response

@@ -1,0 +1,1 @@
+"""Killing what documents are indexed with: real servers, real workers, real signals."""
