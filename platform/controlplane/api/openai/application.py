@@ -1,0 +1,82 @@
+"""The data plane: an ASGI application of its own, without the control plane's middleware."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from django.conf import settings
+from django.db import OperationalError
+from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from controlplane.api.openai import endpoints, health
+from controlplane.api.openai.errors import error_response
+from controlplane.api.openai.streaming import ClientGone
+from controlplane.core.offload import background_done
+from controlplane.core.problems import Problem
+from inference.errors import EngineError
+
+PREFIXES = ("/v1/", "/healthz", "/readyz")
+
+
+class InTheCallersLanguage:
+    """Activates the language of `Accept-Language` for the request's task."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = next(
+            (value for name, value in scope.get("headers", ()) if name == b"accept-language"), b""
+        )
+        with translation.override(language_of(accepted.decode("latin-1"))):
+            await self._app(scope, receive, send)
+
+
+def language_of(accepted: str) -> str:
+    """The first language of the header that the platform speaks, else the platform's own."""
+    for code, _quality in parse_accept_lang_header(accepted.lower()):
+        try:
+            return translation.get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+@asynccontextmanager
+async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
+    yield
+    await background_done()
+
+
+application = Starlette(
+    routes=[
+        Route("/v1/models", endpoints.models),
+        Route("/v1/models/{name:path}", endpoints.model),
+        Route("/v1/chat/completions", endpoints.chat_completions, methods=["POST"]),
+        Route("/v1/completions", endpoints.completions, methods=["POST"]),
+        Route("/v1/embeddings", endpoints.embeddings, methods=["POST"]),
+        Route("/healthz", health.live),
+        Route("/readyz", health.ready),
+    ],
+    middleware=[Middleware(InTheCallersLanguage)],
+    exception_handlers={
+        ClientGone: _gone,
+        Problem: error_response,
+        EngineError: error_response,
+        OperationalError: error_response,
+        HTTPException: error_response,
+        Exception: error_response,
+    },
+    lifespan=_lifespan,
+)

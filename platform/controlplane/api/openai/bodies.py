@@ -1,0 +1,130 @@
+"""What clients send, read and checked."""
+
+import json
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+
+from controlplane.api.openai.errors import BadRequest, body_too_large
+from controlplane.core.problems import InvalidInput
+
+MOST_BYTES = 1024 * 1024
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Open(BaseModel):
+    """Fields that are not ours to know go on to the engine."""
+
+    model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=())
+
+
+class ContentPart(_Open):
+    type: str
+    text: str | None = None
+
+
+class ChatMessage(_Open):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[ContentPart] | None = None
+
+
+class StreamOptions(_Open):
+    include_usage: bool = False
+
+
+class KarezOptions(BaseModel):
+    """The extension: what to answer from, and which conversation goes on."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    knowledge_bases: list[UUID] | None = Field(default=None, max_length=50)
+    top_k: int | None = Field(default=None, ge=1, le=50)
+    conversation_id: UUID | None = None
+
+
+Temperature = Annotated[float, Field(ge=0, le=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+Tokens = Annotated[int, Field(ge=1)]
+
+
+class ChatRequest(_Open):
+    model: str = Field(min_length=1, max_length=200)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    karez: KarezOptions | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    n: int | None = Field(default=None, ge=1, le=128)
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class CompletionRequest(_Open):
+    model: str = Field(min_length=1, max_length=200)
+    prompt: str | list[str] | list[int] | list[list[int]]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Tokens | None = None
+    temperature: Temperature | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+
+class EmbeddingRequest(_Open):
+    model: str = Field(min_length=1, max_length=200)
+    input: str | list[str] | list[int] | list[list[int]]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = Field(default=None, ge=1)
+
+
+async def read_body(request: Request, shape: type[M]) -> tuple[M, dict[str, Any]]:
+    """The body as the shape says, and as it was sent. Raises TooLarge, BadRequest, InvalidInput naming the field."""
+    raw = await _bytes(request)
+    try:
+        sent = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(
+            code="invalid_json", detail=_("The body is not JSON: %(error)s") % {"error": error}
+        ) from error
+    if not isinstance(sent, dict):
+        raise BadRequest(code="invalid_json", detail=_("The body must be a JSON object."))
+    try:
+        return shape.model_validate_json(raw), sent
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+async def _bytes(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > MOST_BYTES:
+        raise body_too_large(MOST_BYTES)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise body_too_large(MOST_BYTES)
+    return bytes(body)
+
+
+def _invalid(error: ValidationError) -> InvalidInput:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    detail = _("“%(field)s” is required.") if first["type"] == "missing" else _("“%(field)s”: %(error)s.")
+    return InvalidInput(
+        code="invalid_field", field=field, detail=detail % {"field": field, "error": first["msg"]}
+    )

@@ -1,0 +1,111 @@
+"""From the messages of the OpenAI protocol to a question."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from controlplane.api.openai.bodies import ChatMessage, ChatRequest
+from controlplane.chat.services import Question
+from controlplane.core.problems import InvalidInput
+from controlplane.identity.principal import Principal
+from rag.answering import Turn
+
+ASSISTANT_PREFIX = "assistant:"
+# Beyond this nothing is a question any more, whatever the model has room for; it is not even kept.
+LONGEST_QUESTION = 32_000
+_SAMPLING = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "stop",
+)
+
+
+def is_question(chat: ChatRequest) -> bool:
+    """Whether to answer from documents; anything else goes to the engine as it is."""
+    return chat.model.startswith(ASSISTANT_PREFIX) or chat.karez is not None
+
+
+def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
+    """Raises InvalidInput naming the field."""
+    is_assistant = chat.model.startswith(ASSISTANT_PREFIX)
+    options = chat.karez
+    bases = options.knowledge_bases if options else None
+    if not is_assistant and bases is None:
+        raise InvalidInput(
+            code="invalid_field",
+            field="karez.knowledge_bases",
+            detail=_("“karez” needs the knowledge bases to answer from."),
+        )
+    if chat.n and chat.n > 1:
+        raise InvalidInput(
+            code="invalid_field", field="n", detail=_("There is one answer from documents, not several.")
+        )
+    *earlier, last = chat.messages
+    if last.role != "user" or not text_of(last, len(earlier)).strip():
+        raise InvalidInput(
+            code="invalid_field",
+            field=f"messages.{len(earlier)}",
+            detail=_("The last message must be the user's question."),
+        )
+    text = text_of(last, len(earlier))
+    if len(text) > LONGEST_QUESTION:
+        raise InvalidInput(
+            code="context_length_exceeded",
+            field="messages",
+            detail=_("The question has %(length)s characters; at most %(limit)s are read.")
+            % {"length": len(text), "limit": LONGEST_QUESTION},
+            remedy=_("Shorten the question."),
+        )
+    return Question(
+        principal=principal,
+        text=text,
+        assistant_slug=chat.model.removeprefix(ASSISTANT_PREFIX) if is_assistant else "",
+        knowledge_base_ids=None if bases is None else tuple(bases),
+        model="" if is_assistant else chat.model,
+        top_k=options.top_k if options else None,
+        conversation_id=options.conversation_id if options else None,
+        turns=_turns(earlier),
+        instructions=_instructions(earlier),
+    )
+
+
+def sampling_of(chat: ChatRequest) -> dict[str, Any]:
+    """The parameters that shape the answer's text, as they were sent."""
+    return {name: value for name in _SAMPLING if (value := getattr(chat, name)) is not None}
+
+
+def text_of(message: ChatMessage, place: int) -> str:
+    """The text of a message that may come in parts. Raises InvalidInput for anything but text."""
+    if not isinstance(message.content, list):
+        return message.content or ""
+    for part in message.content:
+        if part.type not in ("text", "input_text") or part.text is None:
+            raise InvalidInput(
+                code="unsupported_content",
+                field=f"messages.{place}.content",
+                detail=_("Only text can be asked, not “%(type)s”.") % {"type": part.type},
+            )
+    return "\n".join(part.text or "" for part in message.content)
+
+
+def _turns(messages: Sequence[ChatMessage]) -> tuple[Turn, ...]:
+    turns: list[Turn] = []
+    question = ""
+    for place, message in enumerate(messages):
+        if message.role == "user":
+            question = text_of(message, place)
+        elif message.role == "assistant" and question:
+            turns.append(Turn(question=question, answer=text_of(message, place)))
+            question = ""
+    return tuple(turns)
+
+
+def _instructions(messages: Sequence[ChatMessage]) -> str:
+    system = [text_of(m, place) for place, m in enumerate(messages) if m.role in ("system", "developer")]
+    return "\n".join(filter(None, system))

@@ -1,0 +1,408 @@
+"""The answer service: from a question to a stream of events, with everything of it recorded.
+
+No transaction is open while the embedding service or the engine is awaited.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, OperationalError
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.chat.events import (
+    Cited,
+    CitedPassage,
+    ContentDelta,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    Refused,
+    Retrieved,
+    Started,
+    Timings,
+)
+from controlplane.chat.models import MessageStatus
+from controlplane.chat.services import (
+    NO_USAGE,
+    Outcome,
+    Question,
+    ReceivedQuestion,
+    answer_save,
+    question_receive,
+)
+from controlplane.core.offload import in_background, in_thread
+from controlplane.core.problems import InvalidInput, Problem, Unavailable
+from controlplane.core.scope import scoped
+from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages
+from controlplane.serving.registry import Registry, engine_unavailable
+from inference.client import Delta, Message, Usage
+from inference.endpoints import EngineEndpoint, reasons
+from inference.errors import EngineError, EngineRejected, EngineUnavailable
+from rag.answering import (
+    AnswerComposer,
+    PlacedCitation,
+    Prompt,
+    PromptSettings,
+    QuestionTooLongError,
+    RefusalReason,
+    Source,
+    SupportChecker,
+    build_prompt,
+    check_question,
+    declines,
+    extracted_answer,
+    follows_up,
+    joined_question,
+    language_of,
+    refusal_text,
+    rewrite_messages,
+    rewritten,
+)
+from rag.retrieval import judge
+
+log = logging.getLogger(__name__)
+
+EXTRACTIVE_MODEL = "extractive"
+_REWRITE_SECONDS = 8.0
+_REWRITE_TOKENS = 80
+_SMALL_ANSWER_TOKENS = 256
+_REASONS_OF_EVIDENCE = {"nothing_found": RefusalReason.NOTHING_FOUND}
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known so far of one answer."""
+
+    received: ReceivedQuestion
+    started: float
+    model: str = ""
+    standalone: str = ""
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    citations: tuple[CitedPassage, ...] = ()
+    usage: Usage = NO_USAGE
+    finish_reason: str = "stop"
+    first_token_ms: int | None = None
+    settled: bool = False
+
+    def milliseconds(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+    def timings(self) -> Timings:
+        return Timings(first_token_ms=self.first_token_ms, total_ms=self.milliseconds())
+
+    def note_token(self) -> None:
+        if self.first_token_ms is None:
+            self.first_token_ms = self.milliseconds()
+
+    def outcome(self, status: MessageStatus, *, reason: str = "", content: str | None = None) -> Outcome:
+        return Outcome(
+            status=status,
+            model=self.model,
+            content="".join(self.content) if content is None else content,
+            reasoning="".join(self.reasoning),
+            reason=reason,
+            standalone_question=self.standalone if self.standalone != self.received.text else "",
+            citations=self.citations,
+            usage=self.usage,
+            timings=self.timings(),
+        )
+
+
+class AnswerService:
+    """Answers from documents. `params` are OpenAI's sampling parameters, passed on to the engine."""
+
+    def __init__(self, *, registry: Registry) -> None:
+        self._registry = registry
+
+    async def answer(
+        self, *, question: Question, params: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The events of one answer. Closing the generator aborts the engine's work and saves what was produced as stopped.
+
+        Raises a Problem only before the first event, for what the caller got wrong.
+        """
+        started = time.monotonic()
+        if question.model:
+            await self._check_model(question.model)
+        received = await in_thread(_receive, question)
+        run = _Run(received=received, started=started, standalone=received.text)
+        try:
+            yield Started(received.conversation_id, received.question_id, received.answer_id, received.route)
+            async with aclosing(self._events(run, params or {})) as events:
+                async for event in events:
+                    yield event
+        except QuestionTooLongError as error:
+            yield await self._failed(run, _too_long(error))
+        except Problem as problem:
+            yield await self._failed(run, problem)
+        except OperationalError:
+            log.exception("the database went away while a question was answered")
+            yield await self._failed(run, _database_unavailable())
+        except (asyncio.CancelledError, GeneratorExit):
+            # The client is gone, and this task is being cancelled: what is left to do runs on its own.
+            if not run.settled:
+                in_background(self._settle(run, run.outcome(MessageStatus.STOPPED)))
+            raise
+        finally:
+            if not run.settled:
+                in_background(self._settle(run, run.outcome(MessageStatus.FAILED, reason="internal_error")))
+
+    async def _check_model(self, name: str) -> None:
+        """An unknown model is the caller's mistake; an engine that is down is not, and the question is kept first."""
+        try:
+            if self._registry.configured:
+                await self._registry.find(name=name)
+        except Unavailable:
+            return
+
+    async def _failed(self, run: _Run, problem: Problem) -> Failed:
+        await self._settle(run, run.outcome(MessageStatus.FAILED, reason=problem.code))
+        return Failed(problem)
+
+    async def _settle(self, run: _Run, outcome: Outcome) -> None:
+        run.settled = True
+        try:
+            await in_thread(_save, run.received, outcome)
+        except DatabaseError:  # it is down, or the conversation was deleted meanwhile
+            log.exception("the outcome of message %s was not saved", run.received.question_id)
+
+    async def _events(self, run: _Run, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+        received = run.received
+        if not received.knowledge_base_ids:
+            async for event in self._refuse(run, RefusalReason.NO_KNOWLEDGE):
+                yield event
+            return
+        engines = await self._registry.find_for_route(route=received.route)
+        if engines:
+            check_question(question=received.text, settings=_settings(engines[0]))
+        run.standalone = await self._standalone(run, engines)
+        found = await self._search(run)
+        yield Retrieved(run.standalone, len(found.passages), found.degraded)
+        texts = {passage.passage_id: passage.text for passage in found.passages}
+        evidence = judge(query=run.standalone, hits=[p.hit() for p in found.passages], texts=texts)
+        if not evidence.sufficient:
+            reason = _REASONS_OF_EVIDENCE.get(evidence.reason, RefusalReason.WEAK_EVIDENCE)
+            ending = self._refuse(run, reason)
+        elif not engines:
+            ending = self._extract(run, found.passages)
+        else:
+            ending = self._generate(run, engines, found.passages, params)
+        async with aclosing(ending):
+            async for event in ending:
+                yield event
+
+    async def _search(self, run: _Run) -> SearchOutcome:
+        received = run.received
+        return await in_thread(
+            search_passages,
+            principal=received.principal,
+            knowledge_base_ids=received.knowledge_base_ids,
+            query=run.standalone[:LONGEST_QUERY],
+            top_k=received.top_k,
+        )
+
+    async def _refuse(self, run: _Run, reason: RefusalReason) -> AsyncGenerator[Event, None]:
+        received = run.received
+        text = refusal_text(
+            reason=reason, language=language_of(received.text), searched=received.knowledge_base_names
+        )
+        run.citations = ()
+        await self._settle(run, run.outcome(MessageStatus.REFUSED, reason=reason, content=text))
+        yield Refused(reason, text)
+        yield Finished("stop", run.usage, run.timings())
+
+    async def _extract(self, run: _Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
+        run.model = EXTRACTIVE_MODEL
+        answer = extracted_answer(question=run.standalone, sources=_sources(passages))
+        run.note_token()
+        run.content.append(answer.text)
+        run.citations = _cited(answer.citations, passages)
+        await self._settle(run, run.outcome(MessageStatus.ANSWERED))
+        yield ContentDelta(answer.text)
+        yield Cited(run.citations)
+        yield Finished("stop", run.usage, run.timings())
+
+    async def _generate(
+        self,
+        run: _Run,
+        engines: Sequence[EngineEndpoint],
+        passages: Sequence[FoundPassage],
+        params: Mapping[str, Any],
+    ) -> AsyncGenerator[Event, None]:
+        prompt = _prompt(run, engines[0], passages)
+        composer = AnswerComposer(
+            checker=SupportChecker(question=run.standalone, sources=_seen(passages, prompt))
+        )
+        async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
+            async for delta in deltas:
+                for event in _shown(run, composer.feed(delta.content), delta.reasoning):
+                    yield event
+        for event in _shown(run, composer.finish(), ""):
+            yield event
+        if not composer.supported:
+            said_so = declines(composer.withheld)
+            reason = RefusalReason.MODEL_DECLINED if said_so else RefusalReason.UNSUPPORTED_ANSWER
+            async for event in self._refuse(run, reason):
+                yield event
+            return
+        run.citations = _cited(composer.citations, passages)
+        await self._settle(run, run.outcome(MessageStatus.ANSWERED))
+        yield Cited(run.citations)
+        yield Finished(run.finish_reason, run.usage, run.timings())
+
+    async def _deltas(
+        self, run: _Run, engines: Sequence[EngineEndpoint], prompt: Prompt, params: Mapping[str, Any]
+    ) -> AsyncGenerator[Delta, None]:
+        """From the first engine that answers; another one is tried only while nothing has come yet."""
+        last: EngineError = EngineUnavailable("no engine")
+        for engine in engines:
+            run.model, begun = engine.name, False
+            try:
+                client = self._registry.client(endpoint=engine)
+                sampling = _sampling(engine, params)
+                async with aclosing(client.stream_chat(messages=prompt.messages, params=sampling)) as deltas:
+                    async for delta in deltas:
+                        begun = True
+                        run.usage = delta.usage or run.usage
+                        run.finish_reason = delta.finish_reason or run.finish_reason
+                        yield delta
+                return
+            except EngineUnavailable as error:
+                last = error
+                self._registry.set_aside(endpoint=engine)
+                if begun:
+                    break
+            except EngineRejected as error:
+                raise _rejected(error) from error
+        log.warning("no engine answered: %s", last)
+        raise engine_unavailable(retry_after=getattr(last, "retry_after", None)) from last
+
+    async def _standalone(self, run: _Run, engines: Sequence[EngineEndpoint]) -> str:
+        question, turns = run.received.text, run.received.turns
+        if not follows_up(question=question, turns=turns):
+            return question
+        for engine in engines[:1]:
+            messages = rewrite_messages(question=question, turns=turns)
+            answer = await self._short_answer(engine, messages)
+            if found := rewritten(answer=answer, question=question, turns=turns):
+                return found
+        return joined_question(question=question, turns=turns)
+
+    async def _short_answer(self, engine: EngineEndpoint, messages: Sequence[Message]) -> str:
+        """What the engine says in a few seconds; nothing when it does not."""
+        try:
+            async with asyncio.timeout(_REWRITE_SECONDS):
+                client = self._registry.client(endpoint=engine)
+                params = {"temperature": 0, "max_tokens": _REWRITE_TOKENS}
+                return (await client.chat(messages=messages, params=params)).content
+        except (EngineError, TimeoutError) as error:
+            log.info("a follow-up was not rewritten: %s", error)
+            return ""
+
+
+def _receive(question: Question) -> ReceivedQuestion:
+    with scoped(question.principal.scope()):
+        return question_receive(question=question)
+
+
+def _save(received: ReceivedQuestion, outcome: Outcome) -> None:
+    with scoped(received.principal.scope()):
+        answer_save(received=received, outcome=outcome)
+
+
+def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:
+    events: list[Event] = []
+    if reasoning:
+        run.reasoning.append(reasoning)
+        events.append(ReasoningDelta(reasoning))
+    if content:
+        run.content.append(content)
+        events.append(ContentDelta(content))
+    if events:
+        run.note_token()
+    return events
+
+
+def _sources(passages: Sequence[FoundPassage]) -> list[Source]:
+    return [
+        Source(number=number, title=p.title, text=p.text, section=p.section, page=p.page)
+        for number, p in enumerate(passages, start=1)
+    ]
+
+
+def _seen(passages: Sequence[FoundPassage], prompt: Prompt) -> list[Source]:
+    """The whole passages of those the model saw a part of: what it says may rest on no other."""
+    shown = {source.number for source in prompt.sources}
+    return [source for source in _sources(passages) if source.number in shown]
+
+
+def _prompt(run: _Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:
+    return build_prompt(
+        question=run.standalone,
+        sources=_sources(passages),
+        settings=_settings(engine),
+        instructions=run.received.instructions,
+        turns=run.received.turns,
+    )
+
+
+def _settings(engine: EngineEndpoint) -> PromptSettings:
+    return PromptSettings(
+        profile=engine.profile,
+        context_tokens=engine.context_tokens,
+        system_role=not reasons(model=engine.model),
+    )
+
+
+def _sampling(engine: EngineEndpoint, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if engine.profile == "small":
+        limit = {} if "max_completion_tokens" in asked else {"max_tokens": _SMALL_ANSWER_TOKENS}
+        return {"temperature": 0, **limit, **asked}
+    # DeepSeek's advice for R1 is 0.6; without reasoning an answer from documents wants less play.
+    return {"temperature": 0.6 if reasons(model=engine.model) else 0.2, **asked}
+
+
+def _cited(placed: Sequence[PlacedCitation], passages: Sequence[FoundPassage]) -> tuple[CitedPassage, ...]:
+    return tuple(
+        CitedPassage(
+            index=citation.index,
+            start=citation.start,
+            end=citation.end,
+            document_id=passage.document_id,
+            passage_id=passage.passage_id,
+            title=passage.title,
+            page=passage.page,
+            section=passage.section,
+            quote=passage.text,
+        )
+        for citation in placed
+        for passage in [passages[citation.number - 1]]
+    )
+
+
+def _too_long(error: QuestionTooLongError) -> InvalidInput:
+    return InvalidInput(
+        code="context_length_exceeded",
+        field="messages",
+        detail=_("The question has about %(tokens)s tokens; the model has room for %(limit)s.")
+        % {"tokens": error.tokens, "limit": error.limit},
+        remedy=_("Shorten the question."),
+    )
+
+
+def _rejected(error: EngineRejected) -> InvalidInput:
+    return InvalidInput(
+        code="engine_rejected",
+        detail=_("The engine refused the request: %(detail)s") % {"detail": error.detail},
+    )
+
+
+def _database_unavailable() -> Unavailable:
+    return Unavailable(code="database_unavailable", detail=_("The database does not answer."), retry_after=5)

@@ -1,0 +1,208 @@
+"""The engines of KAREZ_ENGINES, as they answer now.
+
+A setting that gives only a URL is completed by asking the server for its models; an engine that is down at start is asked
+again when somebody needs it. Nothing here is stored: the setting is the truth, the rest is remembered for seconds.
+"""
+
+import asyncio
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import httpx
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.core.problems import NotFound, Unavailable
+from inference.client import EngineClient, EngineTimeouts
+from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
+from inference.errors import EngineError, EngineUnavailable
+
+State = Literal["ready", "down", "unknown"]
+
+RETRY_SECONDS = 5.0
+_DISCOVERED_SECONDS = 60.0
+_STATE_SECONDS = 30.0
+_PROBE_SECONDS = 20.0
+_SET_ASIDE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A model on one engine, with what was last seen of it."""
+
+    endpoint: EngineEndpoint
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class _Discovery:
+    endpoints: tuple[EngineEndpoint, ...]
+    until: float
+
+
+class Registry:
+    """Finds the engines that serve a name. `endpoints` is what the setting says."""
+
+    def __init__(self, *, endpoints: Sequence[EngineEndpoint], timeouts: EngineTimeouts) -> None:
+        self._given = tuple(endpoints)
+        self._timeouts = timeouts
+        self._discovered: dict[str, _Discovery] = {}
+        self._states: dict[tuple[str, str], tuple[State, float]] = {}
+        self._set_aside: dict[tuple[str, str], float] = {}
+        self._turn = 0
+        # A pool of connections belongs to the event loop that opened it.
+        self._http: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is any engine at all."""
+        return bool(self._given)
+
+    async def endpoints(self) -> tuple[EngineEndpoint, ...]:
+        """Those that are known by now, in the order of the setting."""
+        found = await asyncio.gather(*(self._resolved(endpoint) for endpoint in self._given))
+        return tuple(endpoint for group in found for endpoint in group)
+
+    async def names(self, *, kind: EngineKind = "chat") -> list[str]:
+        """The deployments and routes that a request may name."""
+        endpoints = [endpoint for endpoint in await self.endpoints() if endpoint.kind == kind]
+        names = [endpoint.name for endpoint in endpoints]
+        return list(dict.fromkeys(names + [route for endpoint in endpoints for route in endpoint.routes]))
+
+    async def find(self, *, name: str, kind: EngineKind = "chat") -> list[EngineEndpoint]:
+        """The replicas behind a deployment or a route, the one to try first at the front.
+
+        Raises NotFound naming the models there are, and Unavailable when an engine that might serve the name does not say
+        what it serves.
+        """
+        endpoints = [endpoint for endpoint in await self.endpoints() if endpoint.kind == kind]
+        named = [e for e in endpoints if e.name == name] or [e for e in endpoints if name in e.routes]
+        if named:
+            return self._in_turn(named)
+        if await self.is_silent():
+            raise engine_unavailable()
+        raise model_not_found(name=name, known=await self.names(kind=kind))
+
+    async def find_for_route(self, *, route: str) -> list[EngineEndpoint]:
+        """As `find`, but any chat model will do where nothing serves the route: an assistant must answer. Empty when no
+        engine is configured. Raises Unavailable."""
+        chat = [endpoint for endpoint in await self.endpoints() if endpoint.kind == "chat"]
+        served = [e for e in chat if e.name == route] or [e for e in chat if route in e.routes] or chat
+        if not served and self.configured:
+            raise engine_unavailable()
+        return self._in_turn(served)
+
+    def client(self, *, endpoint: EngineEndpoint) -> EngineClient:
+        """A client on the running event loop's connections."""
+        return EngineClient(endpoint=endpoint, http=self._connections(), timeouts=self._timeouts)
+
+    def set_aside(self, *, endpoint: EngineEndpoint) -> None:
+        """It just failed: for a few seconds other replicas come first."""
+        key = (endpoint.base_url, endpoint.model)
+        self._set_aside[key] = time.monotonic() + _SET_ASIDE_SECONDS
+        self._states[key] = ("down", time.monotonic() + _STATE_SECONDS)
+
+    async def deployments(self) -> list[Deployment]:
+        """Every deployment with its state, found by a real request at most every half minute."""
+        endpoints = await self.endpoints()
+        states = await asyncio.gather(*(self._state(endpoint) for endpoint in endpoints))
+        return [Deployment(endpoint=e, state=state) for e, state in zip(endpoints, states, strict=True)]
+
+    async def reachable(self) -> bool:
+        """Whether any engine answers at all. Cheap: no model is asked to work."""
+        found = await asyncio.gather(*(self._answers(endpoint) for endpoint in self._given))
+        return any(found)
+
+    async def _answers(self, endpoint: EngineEndpoint) -> bool:
+        try:
+            await discover(endpoint=endpoint, http=self._connections())
+        except EngineUnavailable:
+            return False
+        except EngineError:
+            return True  # it refuses the question, so it is there
+        return True
+
+    async def _resolved(self, endpoint: EngineEndpoint) -> tuple[EngineEndpoint, ...]:
+        if endpoint.model:
+            return (endpoint,)
+        known = self._discovered.get(endpoint.base_url)
+        if known and known.until > time.monotonic():
+            return known.endpoints
+        try:
+            found = await resolve(endpoints=[endpoint], http=self._connections())
+            lasting = _DISCOVERED_SECONDS
+        except EngineError:
+            # What it served before is the best guess of what it will serve when it is back.
+            found, lasting = (known.endpoints if known else ()), RETRY_SECONDS
+        self._discovered[endpoint.base_url] = _Discovery(found, time.monotonic() + lasting)
+        return found
+
+    async def is_silent(self) -> bool:
+        """Whether some engine does not say which models it serves."""
+        groups = await asyncio.gather(*(self._resolved(endpoint) for endpoint in self._given))
+        return any(not group for group in groups)
+
+    def _in_turn(self, endpoints: Sequence[EngineEndpoint]) -> list[EngineEndpoint]:
+        self._turn += 1
+        start = self._turn % max(1, len(endpoints))
+        rotated = [*endpoints[start:], *endpoints[:start]]
+        now = time.monotonic()
+        return sorted(rotated, key=lambda e: self._set_aside.get((e.base_url, e.model), 0.0) > now)
+
+    async def _state(self, endpoint: EngineEndpoint) -> State:
+        key = (endpoint.base_url, endpoint.model)
+        state, until = self._states.get(key, ("unknown", 0.0))
+        if until > time.monotonic():
+            return state
+        try:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await self.client(endpoint=endpoint).probe()
+            state = "ready"
+        except (EngineUnavailable, TimeoutError):
+            state = "down"
+        except EngineError:
+            state = "unknown"
+        self._states[key] = (state, time.monotonic() + _STATE_SECONDS)
+        return state
+
+    def _connections(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if loop not in self._http:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+            self._http[loop] = httpx.AsyncClient(trust_env=False, limits=limits)
+        return self._http[loop]
+
+
+def model_not_found(*, name: str, known: Sequence[str]) -> NotFound:
+    return NotFound(
+        code="model_not_found",
+        field="model",
+        detail=_("There is no model “%(name)s”. There are: %(known)s.")
+        % {"name": name, "known": ", ".join(known) or "-"},
+        remedy=_("Choose one of the models that /v1/models lists."),
+    )
+
+
+def engine_unavailable(*, retry_after: float | None = None) -> Unavailable:
+    return Unavailable(
+        code="engine_unavailable",
+        detail=_("The model's engine does not answer. Your question has been kept."),
+        remedy=_("Try again in a moment; ask the operator to check the engine."),
+        retry_after=retry_after or RETRY_SECONDS,
+    )
+
+
+@cache
+def registry() -> Registry:
+    """This process's registry of the configured engines."""
+    env = settings.ENV
+    return Registry(
+        endpoints=parse_endpoints(value=env.engines, default_api_key=env.engine_api_key.get_secret_value()),
+        timeouts=EngineTimeouts(first_token=env.engine_first_token_seconds, idle=env.engine_idle_seconds),
+    )

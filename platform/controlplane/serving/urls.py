@@ -1,0 +1,5 @@
+from django.urls import path
+
+from controlplane.serving import views
+
+urlpatterns = [path("models", views.Deployments.as_view())]

@@ -1,0 +1,21 @@
+"""REST of the model deployments."""
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.identity.api import PrincipalView
+from controlplane.identity.permissions import SignedIn
+from controlplane.serving.registry import registry
+from controlplane.serving.serializers import DeploymentSerializer, DeploymentsSerializer
+
+
+class Deployments(PrincipalView):
+    permission_classes = (SignedIn,)
+    serializer_class = DeploymentsSerializer
+
+    @extend_schema(operation_id="models_list", responses=DeploymentsSerializer)
+    def get(self, request: Request) -> Response:
+        deployments = async_to_sync(registry().deployments)()
+        return Response({"results": DeploymentSerializer(deployments, many=True).data})

@@ -1,0 +1,42 @@
+"""From passages to an answer that cites them: the prompt, the check of every mark, refusing, rewriting a follow-up."""
+
+from rag.answering.composer import AnswerComposer, PlacedCitation
+from rag.answering.extractive import ExtractedAnswer, extracted_answer
+from rag.answering.language import Language, language_of
+from rag.answering.prompt import (
+    Prompt,
+    PromptSettings,
+    QuestionTooLongError,
+    build_prompt,
+    check_question,
+    estimated_tokens,
+)
+from rag.answering.refusal import RefusalReason, declines, refusal_text
+from rag.answering.rewrite import follows_up, joined_question, rewrite_messages, rewritten
+from rag.answering.source import Source, Turn
+from rag.answering.support import SupportChecker
+
+__all__ = [
+    "AnswerComposer",
+    "ExtractedAnswer",
+    "Language",
+    "PlacedCitation",
+    "Prompt",
+    "PromptSettings",
+    "QuestionTooLongError",
+    "RefusalReason",
+    "Source",
+    "SupportChecker",
+    "Turn",
+    "build_prompt",
+    "check_question",
+    "declines",
+    "estimated_tokens",
+    "extracted_answer",
+    "follows_up",
+    "joined_question",
+    "language_of",
+    "refusal_text",
+    "rewrite_messages",
+    "rewritten",
+]

@@ -1,0 +1,132 @@
+"""What goes to the engine as it is, and the lists."""
+
+import json
+from typing import Any
+
+import pytest
+
+from controlplane.identity.models import KeyScope
+from tests.controlplane.api.openai.conftest import Bank, Served, configure
+from tests.controlplane.api.openai.test_openai_answers import ask, events_of, messages_of
+from tests.controlplane.knowledge import DIMENSION
+from tests.fakes.engine import Answer, FakeEngine
+
+
+def reasoning_of(message: Any) -> tuple[str | None, str | None]:
+    return getattr(message, "reasoning_content", None), getattr(message, "reasoning", None)
+
+
+@pytest.mark.parametrize("place", ["reasoning", "reasoning_content", "both", "think"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_reasoning_is_never_in_the_content(
+    platform: Served, bank: Bank, engine: FakeEngine, place: Any, stream: bool
+) -> None:
+    engine.answers = Answer(text="你好。", reasoning="先想一想", reasoning_in=place, chunk=1)
+    answer = ask(platform.client(bank.key.presented), "你好", model="chat", stream=stream)
+    if stream:
+        deltas = [chunk.choices[0].delta for chunk in answer]
+        content = "".join(delta.content or "" for delta in deltas)
+        reasoning = [
+            "".join(part or "" for part in parts) for parts in zip(*map(reasoning_of, deltas), strict=True)
+        ]
+    else:
+        content, reasoning = answer.choices[0].message.content, list(reasoning_of(answer.choices[0].message))
+    assert content == "你好。"
+    assert reasoning == ["先想一想", "先想一想"]
+
+
+def test_a_preopened_block_is_reasoning_too(
+    served: Served, embedder: FakeEngine, engine: FakeEngine, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = [{"name": "deepseek-r1", "url": engine.base_url, "routes": ["reasoner"]}]
+    configure(monkeypatch, engines=json.dumps(engines), embedding_url=embedder.base_url)
+    engine.answers = Answer(text="你好。", reasoning="先想", reasoning_in="preopened", chunk=1)
+    chunks = list(ask(served.client(bank.key.presented), "你好", model="reasoner", stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "你好。"
+    assert chunks[0].model == "reasoner"
+    assert engine.requests[0].body["model"] == "deepseek-r1"
+
+
+def test_unknown_parameters_reach_the_engine_and_usage_is_as_asked(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    client = platform.client(bank.key.presented)
+    chunks = list(
+        ask(client, "你好", model="fake-model", stream=True, temperature=0.5, extra_body={"top_k": 7})
+    )
+    assert engine.requests[0].body["temperature"] == 0.5
+    assert engine.requests[0].body["top_k"] == 7
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
+    with_usage = list(
+        ask(client, "你好", model="fake-model", stream=True, stream_options={"include_usage": True})
+    )
+    assert with_usage[-1].usage.completion_tokens == 3
+
+
+def test_it_is_audited_and_its_text_kept_nowhere(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+    answer = ask(platform.client(bank.key.presented), "你好", model="fake-model")
+    assert answer.usage.total_tokens == 5
+    assert messages_of(bank) == []
+    asked, given = _eventually(bank, 2)
+    assert (asked.action, asked.data["model"]) == ("question.asked", "fake-model")
+    assert (given.action, given.data["completion_tokens"], given.target) == ("answer.given", 3, asked.target)
+    assert "你好" not in json.dumps([asked.data, given.data], ensure_ascii=False)
+
+
+def test_a_failure_is_audited(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+    import openai
+
+    engine.answers = Answer(status=500)
+    with pytest.raises(openai.InternalServerError) as error:
+        ask(platform.client(bank.key.presented), "你好", model="fake-model")
+    assert (error.value.status_code, error.value.code) == (503, "engine_unavailable")
+    assert [event.action for event in _eventually(bank, 2)] == ["question.asked", "answer.failed"]
+    engine.answers = Answer(status=400, error="max_tokens is too large")
+    with pytest.raises(openai.BadRequestError) as rejected:
+        ask(platform.client(bank.key.presented), "你好", model="fake-model")
+    assert "max_tokens is too large" in rejected.value.message
+    assert [event.action for event in _eventually(bank, 4)][2:] == ["question.asked", "answer.failed"]
+
+
+def test_completions_pass_through(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+    platform.client(bank.key.presented).completions.create(model="chat", prompt="从前", max_tokens=5)
+    [request] = engine.requests
+    assert (request.path, request.body["model"], request.body["prompt"]) == (
+        "/v1/completions",
+        "fake-model",
+        "从前",
+    )
+
+
+def test_embeddings_come_from_the_embedding_service(
+    platform: Served, bank: Bank, embedder: FakeEngine
+) -> None:
+    import openai
+
+    client = platform.client(bank.key.presented)
+    for model in ("use", "use-multilingual-v3"):
+        answer = client.embeddings.create(model=model, input=["甲", "乙"])
+        assert [len(row.embedding) for row in answer.data] == [DIMENSION, DIMENSION]
+        assert answer.model == model
+    with pytest.raises(openai.NotFoundError) as error:
+        client.embeddings.create(model="ada", input="x")
+    assert error.value.code == "model_not_found"
+
+
+def test_the_list_has_models_routes_and_the_keys_own_assistants(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    listed = [row.id for row in platform.client(bank.key.presented).models.list()]
+    assert listed == ["fake-model", "chat", "auto", "use", "assistant:finance"]
+    stranger = bank.organisation.key(bank.organisation.energy)
+    assert "assistant:finance" not in [row.id for row in platform.client(stranger.presented).models.list()]
+    searcher = bank.organisation.key(bank.organisation.finance, KeyScope.SEARCH)
+    assert "assistant:finance" not in [row.id for row in platform.client(searcher.presented).models.list()]
+    assert platform.client(bank.key.presented).models.retrieve("assistant:finance").owned_by == "karez"
+
+
+def _eventually(bank: Bank, count: int) -> list[Any]:
+    from tests.controlplane.api.openai.test_openai_failures import wait_for
+
+    wait_for(lambda: len(events_of(bank)) >= count)
+    return events_of(bank)

@@ -1,0 +1,84 @@
+import pytest
+
+from rag.answering.marks import mark_groups, marks_end, possible_mark_at, without_marks
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("是[1]", (1,)),
+        ("是【2】", (2,)),
+        ("是［3］", (3,)),
+        ("是[1,2]", (1, 2)),
+        ("是[1、3]", (1, 3)),
+        ("是[1][2]", (1, 2)),
+        ("是[1] [2]", (1, 2)),
+        ("是[2-4]", (2, 3, 4)),
+        ("是[资料1]", (1,)),
+        ("是[资料1, 资料2]", (1, 2)),
+        ("是（资料2）", (2,)),
+        ("是(见资料2)", (2,)),
+        ("is (source 2)", (2,)),
+        ("is [Passage 1]", (1,)),
+        ("是[citation:3]", (3,)),
+        ("是[^1]", (1,)),
+        ("是【1†来源】", (1,)),
+        ("根据资料1，", (1,)),
+        ("不少于12位，资料编号[2]", (2,)),
+    ],
+)
+def test_a_mark_in_any_of_its_forms(text: str, numbers: tuple[int, ...]) -> None:
+    [group] = mark_groups(text)
+    assert group.numbers == numbers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "国发〔2024〕5号",
+        "[2024]",
+        "(1) 到窗口申请",
+        "（3）",
+        "资料3份",
+        "资料2.5%",
+        "`a[1]`",
+        "数组[i]",
+        "[x]",
+        "[]",
+    ],
+)
+def test_what_is_no_mark(text: str) -> None:
+    assert mark_groups(text) == []
+
+
+def test_a_mark_knows_its_place() -> None:
+    [first, second] = mark_groups("甲[1]，乙[2]。")
+    assert (first.start, first.end) == (1, 4)
+    assert (second.start, second.end) == (6, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("甲乙", 2),
+        ("甲[", 1),
+        ("甲[1", 1),
+        ("甲【资料", 1),
+        ("根据资", 2),
+        ("甲[1]乙", 1),
+        ("国发〔2024〕", 8),
+    ],
+)
+def test_what_may_become_a_mark_is_known(text: str, at: int) -> None:
+    assert possible_mark_at(text) == at
+
+
+def test_marks_after_a_full_stop_belong_to_it() -> None:
+    assert marks_end("是。[1][2]后", start=2) == (8, False)
+    assert marks_end("是。[1]", start=2) == (5, True)
+    assert marks_end("是。[", start=2) == (2, True)
+    assert marks_end("是。后", start=2) == (2, False)
+
+
+def test_without_marks() -> None:
+    assert without_marks("甲[1]，乙【2】。") == "甲，乙。"
