@@ -1,0 +1,167 @@
+"""The three departments' question sets, asked as an integrating developer would: with the unmodified `openai` client."""
+
+import unicodedata
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from openai import OpenAI
+
+from controlplane.assistants.packs import Pack, PackQuestion, load_pack, pack_slugs
+from tests.e2e.conftest import Platform
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+SECONDS = 180.0
+# Floors over 60 questions with the bundled small model; a larger engine does better (bench/README.md has the figures).
+REFUSED_OF_15 = 14
+ANSWERED_OF_45 = 42
+GOLD_CITED_OF_45 = 38
+RIGHT_OF_45 = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    pack: Pack
+    question: PackQuestion
+    content: str
+    refused: bool
+    reason: str
+    annotations: list[dict[str, Any]]
+
+    def right(self) -> bool:
+        content = plain(self.content)
+        return all(any(plain(text) in content for text in group) for group in self.question.must_include)
+
+    def cites_gold(self) -> bool:
+        titles = {d.path.name: d.title for d in self.pack.documents}
+        gold = {plain(titles[name]) for name in self.question.gold_documents}
+        return any(plain(note["url_citation"]["title"]) in gold for note in self.annotations)
+
+
+def plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split()).replace(",", "").lower()
+
+
+def ask(platform: Platform, pack: Pack, question: PackQuestion) -> Reply:
+    department = platform.department(pack.slug)
+    client = OpenAI(base_url=f"{platform.base_url}/v1", api_key=department["api_key"], timeout=SECONDS)
+    answer = client.chat.completions.create(
+        model=department["assistant"],
+        messages=[{"role": "user", "content": question.question}],
+        temperature=0,
+    )
+    choice = answer.choices[0].model_dump()
+    karez = choice.get("karez") or answer.model_dump().get("karez") or {}
+    return Reply(
+        pack=pack,
+        question=question,
+        content=choice["message"]["content"],
+        refused=bool(karez.get("refused")),
+        reason=str(karez.get("reason", "")),
+        annotations=choice["message"].get("annotations") or [],
+    )
+
+
+@pytest.fixture(scope="module")
+def replies(platform: Platform) -> Iterator[list[Reply]]:
+    packs = [load_pack(slug=slug) for slug in pack_slugs()]
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(ask, platform, pack, q) for pack in packs for q in pack.questions]
+        yield [job.result() for job in jobs]
+
+
+def test_the_first_answer_was_shown_with_its_citation(platform: Platform) -> None:
+    assert "[1]" in platform.transcript
+
+
+def test_unanswerable_questions_are_refused_with_a_reason(replies: list[Reply]) -> None:
+    unanswerable = [r for r in replies if not r.question.answerable]
+    refused = [r for r in unanswerable if r.refused]
+    missed = [f"{r.question.id}: {r.content[:80]}" for r in unanswerable if not r.refused]
+    assert len(refused) >= REFUSED_OF_15, missed
+    assert all(r.reason and r.content and not r.annotations for r in refused)
+
+
+def test_answerable_questions_are_answered_right(replies: list[Reply]) -> None:
+    answerable = [r for r in replies if r.question.answerable]
+    answered = [r for r in answerable if not r.refused]
+    assert len(answered) >= ANSWERED_OF_45, [r.question.id for r in answerable if r.refused]
+    wrong = [f"{r.question.id}: {r.content[:100]}" for r in answered if not r.right()]
+    assert len(answered) - len(wrong) >= RIGHT_OF_45, wrong
+
+
+def test_answers_cite_the_document_that_says_it(replies: list[Reply]) -> None:
+    answerable = [r for r in replies if r.question.answerable]
+    missed = [r.question.id for r in answerable if not r.cites_gold()]
+    assert len(answerable) - len(missed) >= GOLD_CITED_OF_45, missed
+
+
+def test_every_citation_holds(platform: Platform, replies: list[Reply]) -> None:
+    """Each mark stands in the answer, its quote in the document it names, and the asker may open that."""
+    checked = 0
+    for reply in replies:
+        key = platform.department(reply.pack.slug)["api_key"]
+        for note in reply.annotations:
+            span, karez = note["url_citation"], note["karez"]
+            assert reply.content[span["start_index"] : span["end_index"]].strip(), reply.question.id
+            assert f"[{karez['index']}]" in reply.content
+            opened = httpx.get(
+                f"{platform.base_url}/api/v1/documents/{karez['document_id']}/content",
+                params={"page": karez["page"] or 1},
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=30,
+            )
+            assert opened.status_code == 200, opened.text
+            texts = plain("".join(p["text"] for p in opened.json()["passages"]))
+            assert plain(karez["quote"])[:40] in texts
+            checked += 1
+    assert checked >= GOLD_CITED_OF_45
+
+
+def test_no_department_sees_another(platform: Platform) -> None:
+    for slug in pack_slugs():
+        headers = {"Authorization": f"Bearer {platform.department(slug)['api_key']}"}
+        with httpx.Client(base_url=platform.base_url, headers=headers, timeout=60) as client:
+            bases = client.get("/api/v1/knowledge-bases").json()["results"]
+            assert len(bases) == 1
+            others = [s for s in pack_slugs() if s != slug]
+            for other in others:
+                refused = client.post(
+                    "/v1/chat/completions",
+                    json={"model": f"assistant:{other}", "messages": [{"role": "user", "content": "?"}]},
+                )
+                assert refused.status_code == 404
+                theirs = {"Authorization": f"Bearer {platform.department(other)['api_key']}"}
+                base = httpx.get(
+                    f"{platform.base_url}/api/v1/knowledge-bases", headers=theirs, timeout=60
+                ).json()
+                base_id = base["results"][0]["id"]
+                documents = httpx.get(
+                    f"{platform.base_url}/api/v1/knowledge-bases/{base_id}/documents",
+                    headers=theirs,
+                    timeout=60,
+                ).json()["results"]
+                assert client.get(f"/api/v1/knowledge-bases/{base_id}").status_code == 404
+                assert client.get(f"/api/v1/documents/{documents[0]['id']}").status_code == 404
+                assert client.get(f"/api/v1/documents/{documents[0]['id']}/content").status_code == 404
+                assert client.delete(f"/api/v1/documents/{documents[0]['id']}").status_code == 404
+                found = client.post("/api/v1/search", json={"query": "规定", "knowledge_bases": [base_id]})
+                assert found.status_code == 404
+                upload = client.post(
+                    f"/api/v1/knowledge-bases/{base_id}/documents", files={"file": ("a.txt", b"x")}
+                )
+                assert upload.status_code == 404
+
+
+def test_confidential_documents_are_above_the_demonstration_keys(platform: Platform) -> None:
+    key = platform.department("government")["api_key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=platform.base_url, headers=headers, timeout=60) as client:
+        base = client.get("/api/v1/knowledge-bases").json()["results"][0]["id"]
+        found = client.post(
+            "/api/v1/search", json={"query": "TS-2025-0918", "knowledge_bases": [base], "top_k": 20}
+        )
+        assert all("TS-2025-0918" not in r["text"] for r in found.json()["results"])
