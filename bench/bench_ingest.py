@@ -81,11 +81,12 @@ def corpus(scale: float) -> list[Source]:
         return max(1, round(count * scale))
 
     return [
-        *texts_of("dragonball-zh", "md", some(35)),
-        *texts_of("stard-law-zh", "txt", some(40)),
-        *texts_of("dragonball-en", "txt", some(35)),
-        *pdfs_of("energy-zh", some(1)),
-        *pdfs_of("financebench-en", some(2)),
+        *pdfs_of("financebench-en", some(3)),
+        *pdfs_of("energy-zh", some(2)),
+        *texts_of("energy-zh", "txt", some(3)),
+        *texts_of("dragonball-zh", "md", some(20)),
+        *texts_of("stard-law-zh", "txt", some(20)),
+        *texts_of("dragonball-en", "txt", some(20)),
     ]
 
 

@@ -36,6 +36,7 @@ class Question:
     text: str
     documents: frozenset[str]
     evidence: tuple[str, ...]
+    answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,14 @@ class Retrieval:
 
 
 def read_set(directory: Path, *, queries: int, units: int, chance: random.Random) -> RetrievalSet:
-    rows = [row for row in _lines(directory / "queries.jsonl") if row.get("answerable", True)]
+    rows = [row for row in read_lines(directory / "queries.jsonl") if row.get("answerable", True)]
     rows = [row for row in rows if row.get("gold_doc_ids")]
     rows = rows[:: max(1, len(rows) // queries)][:queries]
     questions = [
         Question(row["query"], frozenset(row["gold_doc_ids"]), tuple(row.get("gold_passages") or ()))
         for row in rows
     ]
-    cut = [unit for row in _lines(directory / "corpus.jsonl") for unit in _units(row)]
+    cut = [unit for row in read_lines(directory / "corpus.jsonl") for unit in _units(row)]
     if units and len(cut) > units:
         wanted = frozenset[str]().union(*(question.documents for question in questions))
         chance.shuffle(cut)
@@ -87,7 +88,16 @@ def read_set(directory: Path, *, queries: int, units: int, chance: random.Random
     return RetrievalSet(cut, questions)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def unanswerable(directory: Path, *, queries: int) -> list[Question]:
+    """The set's questions that its documents do not answer."""
+    rows = [row for row in read_lines(directory / "queries.jsonl") if not row.get("answerable", True)]
+    return [
+        Question(row["query"], frozenset(), (), answerable=False)
+        for row in rows[:: max(1, len(rows) // queries)][:queries]
+    ]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)

@@ -8,6 +8,7 @@ from rag.answering.prompt import (
     PromptSettings,
     QuestionTooLongError,
     build_prompt,
+    can_cite,
     check_question,
     estimated_tokens,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "SupportChecker",
     "Turn",
     "build_prompt",
+    "can_cite",
     "check_question",
     "declines",
     "estimated_tokens",

@@ -34,6 +34,13 @@ _SMALL_TASK: dict[Language, str] = {
     "en": "Read the passages and answer the question in one sentence, using their own figures and words. "
     "End the sentence with the number of the passage, such as [1].",
 }
+# A model of less than a billion parameters answers "[1]" and no more when it is asked for marks: it gets another wording, and
+# its marks are set afterwards, sentence by sentence (4 against 12 right answers of 18).
+_PLAIN_TASK: dict[Language, str] = {
+    "zh": "请根据资料用完整的句子回答：",
+    "en": "Answer from the passages in one complete sentence:",
+}
+_TINY = re.compile(r"(?<![\d.])(?:0\.\d+b|\d{2,3}m)(?![a-z0-9])", re.IGNORECASE)
 _STANDARD_SYSTEM: dict[Language, str] = {
     "zh": (
         "你是企业知识库助手。用户消息中 <资料> 与 </资料> 之间是检索到的文档片段。\n"
@@ -67,11 +74,14 @@ _TAGS = re.compile(r"<(?=\s*/?\s*(?:资料|passage|think|system|user|assistant|\
 @dataclass(frozen=True, slots=True)
 class PromptSettings:
     """How the engine wants to be asked. ``system_role`` false puts everything into the user's message, as DeepSeek advises for
-    R1. ``context_tokens`` is the model's whole window; None means that it is unknown."""
+    R1. ``context_tokens`` is the model's whole window; None means that it is unknown. ``asks_for_marks`` false leaves the
+    marks to the composer (``can_cite``); only the small profile reads it.
+    """
 
     profile: PromptProfile = "standard"
     context_tokens: int | None = None
     system_role: bool = True
+    asks_for_marks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,11 @@ def build_prompt(
     )
 
 
+def can_cite(*, model: str) -> bool:
+    """Whether a model sets marks when it is asked to, by the size that its name tells."""
+    return not _TINY.search(model)
+
+
 def check_question(*, question: str, settings: PromptSettings) -> None:
     """Before anything is searched for. Raises QuestionTooLongError."""
     _room_beside(question, settings)
@@ -133,10 +148,9 @@ def _small(
         replace(source, text=best_window(source.text, terms=terms, size=SMALL_CHARACTERS))
         for source in sources[:SMALL_PASSAGES]
     )
+    task = _SMALL_TASK if settings.asks_for_marks else _PLAIN_TASK
     listed = "\n".join(f"[{source.number}] {_heading(source)}{_flat(source.text)}" for source in chosen)
-    user = (
-        f"{_PASSAGES[language]}\n{listed}\n\n{_QUESTION[language]}{_flat(question)}\n{_SMALL_TASK[language]}"
-    )
+    user = f"{_PASSAGES[language]}\n{listed}\n\n{_QUESTION[language]}{_flat(question)}\n{task[language]}"
     return Prompt(messages=_messages(_SMALL_SYSTEM[language], user, settings), sources=chosen)
 
 

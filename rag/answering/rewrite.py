@@ -23,6 +23,14 @@ _SHORT: dict[Language, int] = {"zh": 9, "en": 5}
 _TURNS = 2
 _ANSWER_CHARACTERS = 160
 _LONGEST = 200
+# Of the follow-up's own characters (words, in English) so many must come back; so many pairs may be new, where parts meet.
+_KEPT = 0.4
+_INVENTED = 0.5
+# What a follow-up is made of beside what it asks.
+_FILLER_WORDS = "and or but what how about if when then is are was were does do did it its they them the a an of for to in why"
+_FILLER = frozenset(
+    "的了吗呢那它这该此其如果若要是到换成还有和与及另外也又再就么什为怎样哪些几多少请问"
+) | frozenset(_FILLER_WORDS.split())
 _LABEL = re.compile(
     r"^\s*(?:改写后的?问题|改写|完整的?问题|独立问题|问题|rewritten question|standalone question|question)\s*[:：]\s*",
     re.I,
@@ -91,7 +99,9 @@ def rewritten(*, answer: str, question: str, turns: Sequence[Turn]) -> str | Non
     said = "\n".join([question, *(f"{turn.question}\n{turn.answer}" for turn in turns)])
     if missing_numbers(normalise(text), among=numbers_in(normalise(said))):
         return None
-    own = set(_units(question))
+    if _same(text, question) or any(_same(text, turn.question) for turn in turns):
+        return None
+    own = set(_units(question)) - _FILLER
     kept = own.intersection(_units(text))
     invented = set(terms_of(text)) - set(terms_of(said))
     if len(kept) < _KEPT * len(own) or len(invented) > _INVENTED * len(terms_of(text)):
@@ -99,14 +109,13 @@ def rewritten(*, answer: str, question: str, turns: Sequence[Turn]) -> str | Non
     return text
 
 
-# Of the follow-up's own characters (words, in English) so many must come back; so many pairs may be new, where parts meet.
-_KEPT = 0.4
-_INVENTED = 0.5
-
-
 def joined_question(*, question: str, turns: Sequence[Turn]) -> str:
     """Without an engine: the last question and the follow-up together, which finds what both are about."""
     return f"{turns[-1].question.strip()} {question.strip()}" if turns else question
+
+
+def _same(text: str, other: str) -> bool:
+    return _units(text) == _units(other)
 
 
 def _units(text: str) -> list[str]:

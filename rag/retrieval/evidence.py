@@ -14,7 +14,7 @@ from rag.retrieval.query import Hit
 
 Reason = Literal["", "nothing_found", "too_thin"]
 
-# Scores under which one answerable question in twenty of the demonstration packs lies (bench/bench_embedding.py). The
+# Scores under which one answerable question in twenty of the demonstration packs lies (bench/bench_evidence.py). The
 # calibrations of `fusion` bring both bundled models to one scale; a search by one leg alone has another.
 HYBRID, DENSE, KEYWORD = 0.19, 0.29, 0.11
 

@@ -1,7 +1,8 @@
 """Terms for keyword search, by one function for passages and questions.
 
-Chinese is cut by jieba's dictionary, long words into their parts too: 贷款 finds 不良贷款. Numbers with their unit (85℃, 0.6MPa), codes (A-102)
-and clause numbers (第十二条, found by 第12条 too) stay whole; English is lower-cased and loses its plural.
+Chinese is cut by jieba's dictionary, long words into their parts too: 贷款 finds 不良贷款. Numbers with their unit
+(85℃, 0.6MPa), codes (A-102) and clause numbers (第十二条, found by 第12条 too) stay whole; English is lower-cased and loses
+its plural.
 """
 
 import re
@@ -14,30 +15,18 @@ from rag.text.stopwords import STOPWORDS
 
 _CLAUSE_KINDS = "章节条款项编类级期号页"
 _CLAUSE = re.compile(rf"第\s*([0-9]+|[〇零一二三四五六七八九十百千两]+)\s*([{_CLAUSE_KINDS}])")
-# In this order: a code holds a letter and a digit; a number may carry a unit; a word; a run of Chinese.
+# In this order. Every part is taken in one step (nothing can match in two ways), so that hostile text costs no more time.
 _TOKEN = re.compile(
     rf"(?P<clause>第[0-9]+[{_CLAUSE_KINDS}])"
-    r"|(?P<code>[a-z]+(?:[-_/.][a-z0-9]+)*[-_/.]?[0-9][a-z0-9]*(?:[-_/.][a-z0-9]+)*)"
-    r"|(?P<number>[0-9]+(?:[.,:/-][0-9]+)*)(?P<unit>%|‰|°[cf]?|[a-zμω]+[23²³]?(?:/[a-z0-9]+)?)?"
-    r"|(?P<word>[^\W\d_㐀-鿿]+(?:['’][^\W\d_㐀-鿿]+)*)"
-    r"|(?P<han>(?:(?!第[0-9])[㐀-鿿])+)"
+    r"|(?P<latin>[^\W\d_㐀-鿿][^\W_㐀-鿿]*+(?:[-_/.][^\W_㐀-鿿]++)*+)(?:['’][^\W\d_㐀-鿿]*+)?"
+    r"|(?P<number>[0-9]++(?:[.,:/-][0-9]++)*+)(?P<unit>%|‰|°[cf]?|[a-zμω]++[23²³]?(?:/[a-z0-9]++)?)?"
+    r"|(?P<han>(?:(?!第[0-9])[㐀-鿿])++)"
 )
-_DIGITS = {
-    "〇": 0,
-    "零": 0,
-    "一": 1,
-    "二": 2,
-    "两": 2,
-    "三": 3,
-    "四": 4,
-    "五": 5,
-    "六": 6,
-    "七": 7,
-    "八": 8,
-    "九": 9,
-}
+_JOINTS = re.compile(r"[-_/.]")
+_DIGITS = dict(zip("〇零一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _PLACES = {"十": 10, "百": 100, "千": 1000}
 _LONGEST = 64  # characters; what is longer is no word
+_CODE_PREFIX = 3  # letters; so many before a number are part of a code, as in LW-252, and no word
 
 
 def index_terms(*, text: str) -> list[str]:
@@ -53,19 +42,31 @@ def query_terms(*, text: str) -> list[str]:
 def _terms(text: str) -> Iterator[str]:
     lowered = _CLAUSE.sub(_numbered_clause, normalise(text).lower())
     for match in _TOKEN.finditer(lowered):
-        match match.lastgroup:
+        match next(name for name, found in match.groupdict().items() if found is not None):
             case "han":
                 yield from rjieba.cut_for_search(match.group())
-            case "word":
-                yield _stem(match.group())[:_LONGEST]
-            case "code" | "clause":
-                yield match.group()[:_LONGEST]
+            case "latin":
+                yield from _latin_terms(match.group("latin"))
+            case "clause":
+                yield match.group()
             case _:
                 yield from _number_terms(match.group("number"), match.group("unit"))
 
 
+def _latin_terms(run: str) -> Iterator[str]:
+    """A code (with a digit in it) whole, beside the words in it; anything else word by word."""
+    is_code = any(character.isdigit() for character in run)
+    if is_code:
+        yield run[:_LONGEST]
+    for part in _JOINTS.split(run):
+        if not is_code or (len(part) > _CODE_PREFIX and part.isalpha()):
+            yield _stem(part)[:_LONGEST]
+
+
 def _number_terms(number: str, unit: str | None) -> Iterator[str]:
-    plain = number.replace(",", "") if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+", number) else number
+    plain = (
+        number.replace(",", "") if re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", number) else number
+    )
     yield plain[:_LONGEST]
     if unit:
         yield (plain + unit)[:_LONGEST]
@@ -92,7 +93,6 @@ def _chinese_number(digits: str) -> int:
 
 def _stem(word: str) -> str:
     """Harman's S-stemmer: plurals only, because cutting more merged words that differ (bench/README.md)."""
-    word = re.sub(r"['’]s?$", "", word)
     if len(word) < 4 or not word.isascii() or not word.endswith("s"):
         return word
     if word.endswith("ies") and not word.endswith(("eies", "aies")):

@@ -47,10 +47,10 @@ class Organisation:
             actor="system",
             tenant_id=self.tenant.pk,
             name="system",
-            read_departments=everything,
+            clearances=dict.fromkeys(everything, Secrecy.SECRET),
             write_departments=everything,
+            admin_departments=everything,
             is_admin=True,
-            clearance=Secrecy.SECRET,
             scopes=frozenset(KeyScope.values),
         )
 
@@ -78,7 +78,7 @@ class Organisation:
     ) -> User:
         """A person with the password `quiet-channel-7`."""
         with tenant_scope(self.tenant.pk):
-            user = user_create(email=f"{uuid4().hex}@example.org", password=PASSWORD)
+            user = user_create(actor="system", email=f"{uuid4().hex}@example.org", password=PASSWORD)
             membership_set(
                 tenant_id=self.tenant.pk,
                 actor="system",

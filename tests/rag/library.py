@@ -46,12 +46,12 @@ class Library:
 
     @contextmanager
     def all_seen(self) -> Iterator[None]:
-        with scoped(Scope(tenant_id=self.tenant, unrestricted=True, clearance=Secrecy.SECRET)):
+        with scoped(Scope(tenant_id=self.tenant, unrestricted=True)):
             yield
 
     @contextmanager
     def seen_by(self, *, departments: Sequence[UUID], clearance: Secrecy) -> Iterator[None]:
-        with scoped(Scope(tenant_id=self.tenant, department_ids=frozenset(departments), clearance=clearance)):
+        with scoped(Scope(tenant_id=self.tenant, clearances=dict.fromkeys(departments, clearance))):
             yield
 
     def add_department(self, department: UUID) -> UUID:

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.chat.engines import prompt_settings, sampling
 from controlplane.chat.events import (
     Cited,
     CitedPassage,
@@ -36,22 +37,20 @@ from controlplane.chat.services import (
     answer_save,
     question_receive,
 )
+from controlplane.chat.sources import cited_passages, sources_of, sources_seen
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages
 from controlplane.serving.registry import Registry, engine_unavailable
 from inference.client import Delta, Message, Usage
-from inference.endpoints import EngineEndpoint, reasons
+from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
 from rag.answering import (
     AnswerComposer,
-    PlacedCitation,
     Prompt,
-    PromptSettings,
     QuestionTooLongError,
     RefusalReason,
-    Source,
     SupportChecker,
     build_prompt,
     check_question,
@@ -71,7 +70,6 @@ log = logging.getLogger(__name__)
 EXTRACTIVE_MODEL = "extractive"
 _REWRITE_SECONDS = 8.0
 _REWRITE_TOKENS = 80
-_SMALL_ANSWER_TOKENS = 256
 _REASONS_OF_EVIDENCE = {"nothing_found": RefusalReason.NOTHING_FOUND}
 
 
@@ -181,7 +179,7 @@ class AnswerService:
             return
         engines = await self._registry.find_for_route(route=received.route)
         if engines:
-            check_question(question=received.text, settings=_settings(engines[0]))
+            check_question(question=received.text, settings=prompt_settings(engines[0]))
         run.standalone = await self._standalone(run, engines)
         found = await self._search(run)
         yield Retrieved(run.standalone, len(found.passages), found.degraded)
@@ -220,10 +218,10 @@ class AnswerService:
 
     async def _extract(self, run: _Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
         run.model = EXTRACTIVE_MODEL
-        answer = extracted_answer(question=run.standalone, sources=_sources(passages))
+        answer = extracted_answer(question=run.standalone, sources=sources_of(passages))
         run.note_token()
         run.content.append(answer.text)
-        run.citations = _cited(answer.citations, passages)
+        run.citations = cited_passages(answer.citations, passages)
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield ContentDelta(answer.text)
         yield Cited(run.citations)
@@ -238,7 +236,7 @@ class AnswerService:
     ) -> AsyncGenerator[Event, None]:
         prompt = _prompt(run, engines[0], passages)
         composer = AnswerComposer(
-            checker=SupportChecker(question=run.standalone, sources=_seen(passages, prompt))
+            checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
@@ -252,7 +250,7 @@ class AnswerService:
             async for event in self._refuse(run, reason):
                 yield event
             return
-        run.citations = _cited(composer.citations, passages)
+        run.citations = cited_passages(composer.citations, passages)
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield Cited(run.citations)
         yield Finished(run.finish_reason, run.usage, run.timings())
@@ -266,8 +264,9 @@ class AnswerService:
             run.model, begun = engine.name, False
             try:
                 client = self._registry.client(endpoint=engine)
-                sampling = _sampling(engine, params)
-                async with aclosing(client.stream_chat(messages=prompt.messages, params=sampling)) as deltas:
+                async with aclosing(
+                    client.stream_chat(messages=prompt.messages, params=sampling(engine, params))
+                ) as deltas:
                     async for delta in deltas:
                         begun = True
                         run.usage = delta.usage or run.usage
@@ -330,60 +329,13 @@ def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:
     return events
 
 
-def _sources(passages: Sequence[FoundPassage]) -> list[Source]:
-    return [
-        Source(number=number, title=p.title, text=p.text, section=p.section, page=p.page)
-        for number, p in enumerate(passages, start=1)
-    ]
-
-
-def _seen(passages: Sequence[FoundPassage], prompt: Prompt) -> list[Source]:
-    """The whole passages of those the model saw a part of: what it says may rest on no other."""
-    shown = {source.number for source in prompt.sources}
-    return [source for source in _sources(passages) if source.number in shown]
-
-
 def _prompt(run: _Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:
     return build_prompt(
         question=run.standalone,
-        sources=_sources(passages),
-        settings=_settings(engine),
+        sources=sources_of(passages),
+        settings=prompt_settings(engine),
         instructions=run.received.instructions,
         turns=run.received.turns,
-    )
-
-
-def _settings(engine: EngineEndpoint) -> PromptSettings:
-    return PromptSettings(
-        profile=engine.profile,
-        context_tokens=engine.context_tokens,
-        system_role=not reasons(model=engine.model),
-    )
-
-
-def _sampling(engine: EngineEndpoint, asked: Mapping[str, Any]) -> dict[str, Any]:
-    if engine.profile == "small":
-        limit = {} if "max_completion_tokens" in asked else {"max_tokens": _SMALL_ANSWER_TOKENS}
-        return {"temperature": 0, **limit, **asked}
-    # DeepSeek's advice for R1 is 0.6; without reasoning an answer from documents wants less play.
-    return {"temperature": 0.6 if reasons(model=engine.model) else 0.2, **asked}
-
-
-def _cited(placed: Sequence[PlacedCitation], passages: Sequence[FoundPassage]) -> tuple[CitedPassage, ...]:
-    return tuple(
-        CitedPassage(
-            index=citation.index,
-            start=citation.start,
-            end=citation.end,
-            document_id=passage.document_id,
-            passage_id=passage.passage_id,
-            title=passage.title,
-            page=passage.page,
-            section=passage.section,
-            quote=passage.text,
-        )
-        for citation in placed
-        for passage in [passages[citation.number - 1]]
     )
 
 

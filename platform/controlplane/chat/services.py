@@ -97,6 +97,8 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
         principal, question.knowledge_base_ids, knowledge_base_ids(assistant=assistant) if assistant else []
     )
     conversation = _conversation(question, assistant.pk if assistant else None)
+    # Read before the new question joins them.
+    turns = turns_of(conversation=conversation) if question.conversation_id else question.turns
     message = Message.objects.create(
         tenant_id=principal.tenant,
         conversation=conversation,
@@ -104,7 +106,6 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
         status=MessageStatus.RECEIVED,
         content=_storable(question.text),
     )
-    route = question.model or (assistant.route if assistant else DEFAULT_ROUTE)
     received = ReceivedQuestion(
         principal=principal,
         text=question.text,
@@ -113,25 +114,29 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
         answer_id=new_id(),
         knowledge_base_ids=tuple(bases),
         knowledge_base_names=tuple(bases.values()),
-        route=route,
+        route=question.model or (assistant.route if assistant else DEFAULT_ROUTE),
         top_k=question.top_k or (assistant.top_k if assistant else DEFAULT_TOP_K),
         instructions="\n".join(
             filter(None, [assistant.instructions if assistant else "", question.instructions])
         ),
-        turns=turns_of(conversation=conversation) if question.conversation_id else question.turns,
+        turns=turns,
     )
+    _record_question(question, received)
+    return received
+
+
+def _record_question(question: Question, received: ReceivedQuestion) -> None:
     record(
-        tenant_id=principal.tenant,
-        actor=principal.actor,
+        tenant_id=received.principal.tenant,
+        actor=received.principal.actor,
         action="question.asked",
-        target=f"message:{message.pk}",
-        conversation=str(conversation.pk),
+        target=f"message:{received.question_id}",
+        conversation=str(received.conversation_id),
         assistant=question.assistant_slug,
-        knowledge_bases=[str(id_) for id_ in bases],
-        model=route,
+        knowledge_bases=[str(id_) for id_ in received.knowledge_base_ids],
+        model=received.route,
         question=question.text,
     )
-    return received
 
 
 @transaction.atomic

@@ -15,14 +15,20 @@ KEY_HASH = "nullif(current_setting('app.key_hash', true), '')"
 LOGIN_EMAIL = "nullif(current_setting('app.login_email', true), '')"
 # Constant for the whole statement, so evaluated once in a sub-select instead of once per row.
 UNRESTRICTED = "(SELECT current_setting('app.unrestricted', true) = 'on')"
-DEPARTMENTS = "(SELECT nullif(current_setting('app.department_ids', true), '')::uuid[])"
-CLEARANCE = "(SELECT coalesce(nullif(current_setting('app.clearance', true), '')::smallint, -1::smallint))"
+ADMINISTERS = "(SELECT current_setting('app.administers', true) = 'on')"
 ACTOR = "nullif(current_setting('app.actor', true), '')"
 
 OWN_TENANT = f"tenant_id = {TENANT}"
-READABLE = f"{OWN_TENANT} AND ({UNRESTRICTED} OR (department_id = ANY ({DEPARTMENTS}::uuid[]) AND secrecy <= {CLEARANCE}))"
 
-OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR department_id = ANY ({DEPARTMENTS}::uuid[]))"
+
+def _cleared_for(level: int) -> str:
+    """The departments whose documents of that secrecy the transaction may read."""
+    return f"department_id = ANY ((SELECT nullif(current_setting('app.departments_{level}', true), '')::uuid[])::uuid[])"
+
+
+_CLEARED = " OR ".join(f"(secrecy = {level} AND {_cleared_for(level)})" for level in range(4))
+READABLE = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_CLEARED})"
+OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_cleared_for(0)})"
 
 _Statement = str | tuple[str, dict[str, Any] | list[Any] | tuple[Any, ...] | tuple[()] | None]
 

@@ -4,7 +4,7 @@ A scope is written into the transaction with `SET LOCAL` (as `set_config(…, tr
 `core.rls` read it there. Outside a scope every tenant-owned table is empty: a forgotten scope shows nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -25,7 +25,8 @@ class ScopeError(RuntimeError):
 class Scope:
     """Sight of one transaction.
 
-    `unrestricted` lifts the department and secrecy filters inside the tenant (indexing and housekeeping need that); it
+    `clearances` has the departments that may be read, each with the highest secrecy that may be read there.
+    `administers` allows changing who belongs where. `unrestricted` lifts the department and secrecy filters inside the tenant (indexing and housekeeping need that); it
     never lifts the tenant's. `platform` shows the list of tenants and the people, and nothing that a tenant owns.
     The last two fields show the one row that belongs to a credential somebody presented, before its tenant is known.
     """
@@ -33,9 +34,9 @@ class Scope:
     tenant_id: UUID | None = None
     user_id: UUID | None = None
     actor: str = ""
-    department_ids: frozenset[UUID] = field(default_factory=frozenset)
-    clearance: Secrecy = Secrecy.PUBLIC
+    clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
     unrestricted: bool = False
+    administers: bool = False
     platform: bool = False
     login_email: str = ""
     key_hash: str = ""
@@ -45,13 +46,21 @@ class Scope:
             "app.tenant_id": str(self.tenant_id or ""),
             "app.user_id": str(self.user_id or ""),
             "app.actor": self.actor,
-            "app.department_ids": "{" + ",".join(sorted(map(str, self.department_ids))) + "}",
-            "app.clearance": str(int(self.clearance)),
+            **{f"app.departments_{level:d}": self._cleared_for(level) for level in Secrecy},
+            "app.administers": "on" if self.administers else "",
             "app.unrestricted": "on" if self.unrestricted else "",
             "app.platform": "on" if self.platform else "",
             "app.login_email": self.login_email.lower(),
             "app.key_hash": self.key_hash,
         }
+
+    def _cleared_for(self, level: Secrecy) -> str:
+        """The departments in which documents of that level may be read, as an array literal."""
+        return (
+            "{"
+            + ",".join(sorted(str(id_) for id_, clearance in self.clearances.items() if clearance >= level))
+            + "}"
+        )
 
 
 def current_scope() -> Scope:
@@ -78,11 +87,11 @@ def scoped(scope: Scope) -> Iterator[None]:
         _write(scope)
         try:
             yield
+            if len(_connection().atomic_blocks) > 1:
+                _write(outer)
         except BaseException:
             _remember(outer)  # the rollback restores PostgreSQL's side by itself
             raise
-        if len(_connection().atomic_blocks) > 1:
-            _write(outer)
 
 
 def _connection() -> BaseDatabaseWrapper:
@@ -110,7 +119,7 @@ def _write(scope: Scope) -> None:
 @contextmanager
 def tenant_scope(tenant_id: UUID) -> Iterator[None]:
     """The platform's own work inside one tenant: tasks, management commands, services that act for nobody."""
-    with scoped(Scope(tenant_id=tenant_id, unrestricted=True, clearance=Secrecy.SECRET)):
+    with scoped(Scope(tenant_id=tenant_id, unrestricted=True)):
         yield
 
 

@@ -89,28 +89,24 @@ def search_passages(
     """
     with scoped(principal.scope()):
         spaces = _spaces(principal, knowledge_base_ids)
-    vector, model = _vector(query) if mode != "keyword" and spaces else (None, None)
+    embedded = _embedded(query) if mode != "keyword" and spaces else None
     hits: list[Hit] = []
     degraded = False
-    with scoped(principal.scope()):
+    with scoped(principal.scope()), connection.cursor() as cursor:
+        retriever = Retriever(cursor=cursor)
         for space, bases in spaces:
-            usable = vector is not None and model is not None and makes(model=model, space=space)
-            if mode == "dense" and not usable:
+            vector = embedded.vector_for(space) if embedded else None
+            if mode == "dense" and vector is None:
                 raise _no_vectors()
-            degraded = degraded or (mode == "hybrid" and not usable)
-            asked = Query(
-                text=query,
-                vector=vector if usable else None,
-                mode=mode if usable else "keyword",
-                top_k=top_k,
+            degraded = degraded or (mode == "hybrid" and vector is None)
+            hits += retriever.search(
+                tenant_id=principal.tenant,
+                space=Space(id=space.pk, model=space.model, dimension=space.dimension),
+                knowledge_base_ids=bases,
+                query=Query(
+                    text=query, vector=vector, mode="keyword" if vector is None else mode, top_k=top_k
+                ),
             )
-            with connection.cursor() as cursor:
-                hits += Retriever(cursor=cursor).search(
-                    tenant_id=principal.tenant,
-                    space=Space(id=space.pk, model=space.model, dimension=space.dimension),
-                    knowledge_base_ids=bases,
-                    query=asked,
-                )
         hits.sort(key=lambda hit: (-hit.score, hit.passage_id))
         found = _with_texts(principal, hits[:top_k])
     return SearchOutcome(passages=tuple(found), degraded=("dense",) if degraded else ())
@@ -165,14 +161,26 @@ def _with_texts(principal: Principal, hits: Sequence[Hit]) -> list[FoundPassage]
     ]
 
 
-def _vector(query: str) -> tuple[NDArray[np.float32] | None, EmbeddingModel | None]:
-    """The query's vector and the model that made it; None for both while the service is down."""
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """A query's vector, with the model that made it."""
+
+    vector: NDArray[np.float32]
+    model: EmbeddingModel
+
+    def vector_for(self, space: EmbeddingSpace) -> NDArray[np.float32] | None:
+        """None where the space holds another model's vectors: two models' are never compared."""
+        return self.vector if makes(model=self.model, space=space) else None
+
+
+def _embedded(query: str) -> _Embedded | None:
+    """None while the service is down."""
     try:
         model = _served.model()
-        return _client().embed(texts=[query], purpose="query")[0], model
+        return _Embedded(vector=_client().embed(texts=[query], purpose="query")[0], model=model)
     except EngineError as error:
         log.warning("the query was not embedded: %s", error)
-        return None, None
+        return None
 
 
 @cache

@@ -4,8 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import task_postrun, task_prerun
+from django.db import close_old_connections
 
 from controlplane.documents.services import indexing, parsing, sweeping
+
+
+@task_prerun.connect
+@task_postrun.connect
+def give_back_connection(**_: Any) -> None:
+    """To the pool, which lives longer than a task; one that has become unusable is closed."""
+    close_old_connections()
 
 
 @shared_task(name="documents.parse")

@@ -30,6 +30,13 @@ class PlatformAdmin(BasePermission):
         return isinstance(request.auth, Principal) and request.auth.is_platform_admin
 
 
+class TenantAdmin(BasePermission):
+    """For what concerns the tenant as a whole: being administrator of one of its departments is not enough."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, Principal) and request.auth.is_admin
+
+
 class _ScopeRequired(BasePermission):
     read: str
     write: str

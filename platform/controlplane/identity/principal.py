@@ -1,6 +1,8 @@
 """Who is asking, and what follows from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -14,20 +16,23 @@ from controlplane.core.secrecy import Secrecy
 class Principal:
     """A signed-in person in one tenant, or an API key.
 
-    `read_departments` and `write_departments` are already widened to everything beneath the departments of the
-    membership or key. A tenant administrator (`is_admin`) has every department of the tenant in both.
+    `clearances` holds the departments that may be read, each with the highest secrecy that may be read there; like
+    `write_departments` and `admin_departments` it is already widened to everything beneath the departments of the
+    memberships or of the key. `is_admin`: administers the whole tenant, from the root of its departments down.
     """
 
     actor: str
     tenant_id: UUID | None
     name: str
     user_id: UUID | None = None
-    read_departments: frozenset[UUID] = field(default_factory=frozenset)
+    clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
     write_departments: frozenset[UUID] = field(default_factory=frozenset)
+    admin_departments: frozenset[UUID] = field(default_factory=frozenset)
     is_admin: bool = False
     is_platform_admin: bool = False
-    clearance: Secrecy = Secrecy.PUBLIC
     scopes: frozenset[str] = field(default_factory=frozenset)
+    expires_at: datetime | None = None
+    key_last_used_at: datetime | None = None
 
     # What DRF and the throttles expect of a user.
     is_authenticated = True
@@ -35,6 +40,15 @@ class Principal:
     @property
     def pk(self) -> str:
         return self.actor
+
+    @property
+    def read_departments(self) -> frozenset[UUID]:
+        return frozenset(self.clearances)
+
+    @property
+    def clearance(self) -> Secrecy:
+        """The highest that holds anywhere: for showing, never for deciding."""
+        return max(self.clearances.values(), default=Secrecy.PUBLIC)
 
     @property
     def tenant(self) -> UUID:
@@ -52,8 +66,8 @@ class Principal:
             tenant_id=self.tenant_id,
             user_id=self.user_id,
             actor=self.actor,
-            department_ids=self.read_departments,
-            clearance=self.clearance,
+            clearances=self.clearances,
+            administers=bool(self.admin_departments),
             platform=self.is_platform_admin,
         )
 
@@ -66,12 +80,22 @@ class Principal:
                 remedy=_("Ask an administrator for the knowledge manager's role in it."),
             )
 
-    def require_clearance(self, secrecy: Secrecy) -> None:
-        """Raise Forbidden when `secrecy` is above the principal's clearance."""
-        if secrecy > self.clearance:
+    def require_admin(self, department_id: UUID) -> None:
+        """Raise Forbidden unless the principal may decide who belongs to the department."""
+        if department_id not in self.admin_departments:
+            raise Forbidden(
+                code="department_not_administered",
+                detail=_("You do not administer this department."),
+                remedy=_("Ask an administrator of the department or of one above it."),
+            )
+
+    def require_clearance(self, secrecy: Secrecy, department_id: UUID) -> None:
+        """Raise Forbidden when `secrecy` is above the principal's clearance in the department."""
+        cleared = self.clearances.get(department_id, Secrecy.PUBLIC)
+        if secrecy > cleared:
             raise Forbidden(
                 code="above_clearance",
                 field="secrecy",
                 detail=_("The secrecy level is above your clearance."),
-                remedy=_("Choose a level up to “%(level)s”.") % {"level": self.clearance.label},
+                remedy=_("Choose a level up to “%(level)s”.") % {"level": cleared.label},
             )

@@ -13,11 +13,11 @@ from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
 from controlplane.tenants.models import Membership, Role
-from controlplane.tenants.selectors import department_ids, department_subtree
+from controlplane.tenants.selectors import department_tree
 
 KEY_MARK = "kz_"
 _MEMBER = frozenset({KeyScope.CHAT, KeyScope.SEARCH, KeyScope.DOCUMENTS_READ})
-_SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
+SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
     Role.MEMBER: _MEMBER,
     Role.MANAGER: _MEMBER | {KeyScope.DOCUMENTS_WRITE},
     Role.ADMIN: _MEMBER | {KeyScope.DOCUMENTS_WRITE, KeyScope.ADMIN},
@@ -38,17 +38,21 @@ def principal_of_key(*, presented: str) -> Principal | None:
     if key is None or key.revoked_at or (key.expires_at and key.expires_at <= timezone.now()):
         return None
     with scoped(Scope(tenant_id=key.tenant_id)):
-        departments = department_subtree(tenant_id=key.tenant_id, roots=[key.department_id])
+        tree = department_tree(tenant_id=key.tenant_id)
+    departments = tree.subtree([key.department_id])
     scopes = frozenset(key.scopes)
+    administers = KeyScope.ADMIN in scopes
     return Principal(
         actor=f"key:{key.pk}",
         tenant_id=key.tenant_id,
         name=key.name,
-        read_departments=departments,
+        clearances=dict.fromkeys(departments, Secrecy(key.clearance)),
         write_departments=departments if KeyScope.DOCUMENTS_WRITE in scopes else frozenset(),
-        is_admin=KeyScope.ADMIN in scopes,
-        clearance=Secrecy(key.clearance),
+        admin_departments=departments if administers else frozenset(),
+        is_admin=administers and key.department_id == tree.root,
         scopes=scopes,
+        expires_at=key.expires_at,
+        key_last_used_at=key.last_used_at,
     )
 
 
@@ -70,32 +74,38 @@ def principal_of_user(*, user: User, tenant_id: UUID | None = None) -> Principal
 
 
 def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
-    writing = [m.department_id for m in own if m.role in (Role.MANAGER, Role.ADMIN)]
-    is_admin = any(m.role == Role.ADMIN for m in own)
+    clearances: dict[UUID, Secrecy] = {}
+    writable: set[UUID] = set()
+    administered: set[UUID] = set()
     with scoped(Scope(tenant_id=tenant_id)):
-        if is_admin:
-            readable = writable = department_ids(tenant_id=tenant_id)
-        else:
-            readable = department_subtree(tenant_id=tenant_id, roots=[m.department_id for m in own])
-            writable = department_subtree(tenant_id=tenant_id, roots=writing)
+        tree = department_tree(tenant_id=tenant_id)
+    for membership in own:
+        beneath = tree.subtree([membership.department_id])
+        for department_id in beneath:
+            known = clearances.get(department_id, Secrecy.PUBLIC)
+            clearances[department_id] = max(known, Secrecy(membership.clearance))
+        if membership.role in (Role.MANAGER, Role.ADMIN):
+            writable |= beneath
+        if membership.role == Role.ADMIN:
+            administered |= beneath
     return Principal(
         actor=f"user:{user.pk}",
         tenant_id=tenant_id,
         name=user.name or user.email,
         user_id=user.pk,
-        read_departments=readable,
-        write_departments=writable,
-        is_admin=is_admin,
+        clearances=clearances,
+        write_departments=frozenset(writable),
+        admin_departments=frozenset(administered),
+        is_admin=tree.root in administered,
         is_platform_admin=user.is_platform_admin,
-        clearance=Secrecy(max(m.clearance for m in own)),
-        scopes=frozenset().union(*(_SCOPES_OF_ROLE[m.role] for m in own)),
+        scopes=frozenset().union(*(SCOPES_OF_ROLE[m.role] for m in own)),
     )
 
 
 def api_key_list(*, principal: Principal) -> QuerySet[ApiKey]:
     """The keys of the departments that the principal administers."""
     return ApiKey.objects.filter(
-        tenant_id=principal.tenant, department_id__in=principal.read_departments
+        tenant_id=principal.tenant, department_id__in=principal.admin_departments
     ).select_related("department")
 
 

@@ -16,6 +16,11 @@ class SignIn(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=200)
 
 
+class PasswordChange(serializers.Serializer[Any]):
+    current = serializers.CharField(max_length=200)
+    new = serializers.CharField(max_length=200)
+
+
 class MemberSerializer(serializers.ModelSerializer[Membership]):
     email = serializers.CharField(source="user.email", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
@@ -78,9 +83,10 @@ class PrincipalSerializer(serializers.Serializer[Principal]):
     actor = serializers.CharField()
     name = serializers.CharField()
     tenant = serializers.UUIDField(source="tenant_id", allow_null=True)
-    is_admin = serializers.BooleanField()
+    is_admin = serializers.BooleanField(help_text="of the whole tenant")
     is_platform_admin = serializers.BooleanField()
     clearance = SecrecyField()
     scopes = serializers.ListField(child=serializers.CharField())
     read_departments = serializers.ListField(child=serializers.UUIDField())
     write_departments = serializers.ListField(child=serializers.UUIDField())
+    admin_departments = serializers.ListField(child=serializers.UUIDField())

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record
 from controlplane.core.problems import Forbidden, InvalidInput
-from controlplane.core.scope import Scope, current_scope, scoped
+from controlplane.core.scope import current_scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
@@ -70,8 +70,8 @@ def _check_key(
     clearance: Secrecy,
     expires_at: datetime | None,
 ) -> None:
-    principal.require_write(department.pk)
-    principal.require_clearance(clearance)
+    principal.require_admin(department.pk)
+    principal.require_clearance(clearance, department.pk)
     if unknown := set(scopes) - set(KeyScope.values):
         raise InvalidInput(
             code="unknown_scope",
@@ -85,62 +85,100 @@ def _check_key(
             field="scopes",
             detail=_("A key cannot do more than its maker: %(scope)s") % {"scope": ", ".join(sorted(more))},
         )
+    _check_expiry(principal, expires_at)
+
+
+def _check_expiry(principal: Principal, expires_at: datetime | None) -> None:
     if expires_at and expires_at <= timezone.now():
         raise InvalidInput(
             code="expiry_in_the_past",
             field="expires_at",
             detail=_("The key would be expired from the start."),
         )
+    if principal.expires_at and (expires_at is None or expires_at > principal.expires_at):
+        raise Forbidden(
+            code="outlives_maker",
+            field="expires_at",
+            detail=_("A key cannot outlive the key that makes it."),
+            remedy=_("Choose an expiry up to %(latest)s.") % {"latest": principal.expires_at.isoformat()},
+        )
 
 
 @transaction.atomic
 def api_key_revoke(*, principal: Principal, key: ApiKey) -> ApiKey:
-    """Takes effect with the next request. Revoking twice is no error."""
-    principal.require_write(key.department_id)
-    if key.revoked_at is None:
-        key.revoked_at = timezone.now()
-        key.save(update_fields=["revoked_at"])
-        record(
-            tenant_id=principal.tenant,
-            actor=principal.actor,
-            action="api_key.revoked",
-            target=f"api_key:{key.pk}",
-            name=key.name,
-        )
+    """Takes effect with the next request, also for the keys that this one has made. Revoking twice is no error."""
+    principal.require_admin(key.department_id)
+    if key.revoked_at is not None:
+        return key
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    for made in ApiKey.objects.filter(tenant_id=key.tenant_id, created_by=f"key:{key.pk}", revoked_at=None):
+        api_key_revoke(principal=principal, key=made)
+    record(
+        tenant_id=principal.tenant,
+        actor=principal.actor,
+        action="api_key.revoked",
+        target=f"api_key:{key.pk}",
+        name=key.name,
+    )
     return key
 
 
 def api_key_touch(*, principal: Principal) -> None:
-    """Note that the key was used, at most once a minute."""
+    """Note that the key was used, at most once a minute, and never waiting for another request of the same key."""
     kind, _sep, key_id = principal.actor.partition(":")
-    if kind != "key":
-        return
     now = timezone.now()
+    used = principal.key_last_used_at
+    if kind != "key" or (used and used > now - _LAST_USED_PRECISION):
+        return
     with scoped(principal.scope()):
-        ApiKey.objects.filter(pk=key_id).exclude(last_used_at__gt=now - _LAST_USED_PRECISION).update(
-            last_used_at=now
-        )
+        free = ApiKey.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=key_id).values("pk")
+        ApiKey.objects.filter(pk__in=free).update(last_used_at=now)
 
 
 @transaction.atomic
-def user_create(*, email: str, password: str, name: str = "", is_platform_admin: bool = False) -> User:
-    """A person without memberships. Raises InvalidInput naming `email` or `password`."""
+def user_create(
+    *, actor: str, email: str, password: str, name: str = "", is_platform_admin: bool = False
+) -> User:
+    """A person without memberships. Audited where a tenant is in sight. Raises InvalidInput naming `email` or `password`."""
     email = email.strip().lower()
-    with scoped(_with_login(email)):
+    with scoped(replace(current_scope(), login_email=email)):
         if User.objects.filter(email=email).exists():
-            raise InvalidInput(
-                code="email_taken", field="email", detail=_("There is already a person with this address.")
-            )
+            raise _email_taken()
         user = User(email=email, name=name, is_platform_admin=is_platform_admin)
         _check_password(user, password)
         user.set_password(password)
-        user.save()
-        return user
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True)
+        except IntegrityError as error:
+            raise _email_taken() from error
+    if tenant_id := current_scope().tenant_id:
+        record(tenant_id=tenant_id, actor=actor, action="user.created", target=f"user:{user.pk}", email=email)
+    return user
 
 
 @transaction.atomic
+def password_change(*, principal: Principal, current: str, new: str) -> None:
+    """The person's own. Ends their other sessions. Raises Forbidden for a wrong `current`, InvalidInput for a weak one."""
+    with scoped(replace(current_scope(), user_id=principal.user_id)):
+        user = User.objects.filter(pk=principal.user_id).first()
+        if user is None or not user.check_password(current):
+            raise Forbidden(
+                code="wrong_password", field="current", detail=_("The present password is wrong.")
+            )
+        password_set(user=user, password=new)
+    if principal.tenant_id:
+        record(
+            tenant_id=principal.tenant_id,
+            actor=principal.actor,
+            action="user.password_changed",
+            target=f"user:{user.pk}",
+        )
+
+
 def password_set(*, user: User, password: str) -> None:
-    """Ends the person's other sessions. Raises InvalidInput naming `password`."""
+    """Raises InvalidInput naming `password`. The scope must show the person: `user_id`, or the platform's."""
     _check_password(user, password)
     user.set_password(password)
     user.save(update_fields=["password"])
@@ -153,5 +191,7 @@ def _check_password(user: User, password: str) -> None:
         raise InvalidInput(code="weak_password", field="password", detail=" ".join(error.messages)) from error
 
 
-def _with_login(email: str) -> Scope:
-    return replace(current_scope(), login_email=email)
+def _email_taken() -> InvalidInput:
+    return InvalidInput(
+        code="email_taken", field="email", detail=_("There is already a person with this address.")
+    )

@@ -5,6 +5,7 @@ from controlplane.identity import views
 urlpatterns = [
     path("session", views.Session.as_view()),
     path("me", views.Me.as_view()),
+    path("me/password", views.Password.as_view()),
     path("members", views.Members.as_view()),
     path("members/<uuid:membership_id>", views.Member.as_view()),
     path("api-keys", views.ApiKeys.as_view()),

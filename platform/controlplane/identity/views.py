@@ -10,13 +10,12 @@ from rest_framework.response import Response
 from controlplane.identity import serializers as shapes
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
-from controlplane.identity.people import member_add
+from controlplane.identity.people import NewMember, member_add, member_remove
 from controlplane.identity.permissions import SignedIn, scope_required
 from controlplane.identity.selectors import api_key_get, api_key_list
-from controlplane.identity.services import api_key_create, api_key_revoke
+from controlplane.identity.services import api_key_create, api_key_revoke, password_change
 from controlplane.identity.sign_in import session_end, session_start
 from controlplane.tenants.selectors import department_get, membership_get, membership_list
-from controlplane.tenants.services import membership_remove
 
 
 class Session(PrincipalView):
@@ -45,19 +44,34 @@ class Me(PrincipalView):
         return Response(shapes.PrincipalSerializer(self.principal).data)
 
 
+class Password(PrincipalView):
+    """The caller's own."""
+
+    permission_classes = (SignedIn,)
+
+    @extend_schema(request=shapes.PasswordChange, responses={204: None})
+    def post(self, request: Request) -> Response:
+        data = self.checked(shapes.PasswordChange)
+        password_change(principal=self.principal, current=data["current"], new=data["new"])
+        return Response(status=204)
+
+
 class Members(PrincipalView):
     permission_classes = (scope_required(KeyScope.ADMIN),)
     serializer_class = shapes.MemberSerializer
 
     @extend_schema(responses=shapes.MemberSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return self.listed(membership_list(tenant_id=self.principal.tenant), shapes.MemberSerializer)
+        members = membership_list(tenant_id=self.principal.tenant).filter(
+            department_id__in=self.principal.admin_departments
+        )
+        return self.listed(members, shapes.MemberSerializer)
 
     @extend_schema(request=shapes.MemberWrite, responses={201: shapes.MemberSerializer})
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.MemberWrite)
-        data["department"] = department_get(tenant_id=self.principal.tenant, key=data["department"])
-        membership = member_add(principal=self.principal, **data)
+        department = department_get(tenant_id=self.principal.tenant, key=data.pop("department"))
+        membership = member_add(principal=self.principal, department=department, member=NewMember(**data))
         return Response(shapes.MemberSerializer(membership).data, status=201)
 
 
@@ -67,14 +81,14 @@ class Member(PrincipalView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, membership_id: UUID) -> Response:
         membership = membership_get(tenant_id=self.principal.tenant, membership_id=membership_id)
-        self.principal.require_write(membership.department_id)
-        membership_remove(tenant_id=self.principal.tenant, actor=self.principal.actor, membership=membership)
+        member_remove(principal=self.principal, membership=membership)
         return Response(status=204)
 
 
 class ApiKeys(PrincipalView):
     permission_classes = (scope_required(KeyScope.ADMIN),)
     serializer_class = shapes.ApiKeySerializer
+    secret_fields = ("key",)
 
     @extend_schema(responses=shapes.ApiKeySerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Reading tenants, departments and memberships."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -19,25 +20,34 @@ def department_list(*, tenant_id: UUID) -> QuerySet[Department]:
     return Department.objects.filter(tenant_id=tenant_id).select_related("parent")
 
 
-def department_ids(*, tenant_id: UUID) -> frozenset[UUID]:
-    return frozenset(Department.objects.filter(tenant_id=tenant_id).values_list("id", flat=True))
+@dataclass(frozen=True, slots=True)
+class DepartmentTree:
+    """A tenant's departments. Held whole: an organisation has hundreds, not millions."""
+
+    root: UUID | None
+    children: Mapping[UUID, tuple[UUID, ...]]
+
+    def subtree(self, roots: Iterable[UUID]) -> frozenset[UUID]:
+        """The departments `roots` and everything beneath them; unknown ones are left out."""
+        found: set[UUID] = set()
+        pending = [root for root in roots if root in self.children]
+        while pending:
+            id_ = pending.pop()
+            if id_ not in found:
+                found.add(id_)
+                pending += self.children[id_]
+        return frozenset(found)
 
 
-def department_subtree(*, tenant_id: UUID, roots: Iterable[UUID]) -> frozenset[UUID]:
-    """The departments `roots` and everything beneath them. One query: an organisation has hundreds, not millions."""
-    children: dict[UUID | None, list[UUID]] = {}
-    known = set()
-    for id_, parent_id in Department.objects.filter(tenant_id=tenant_id).values_list("id", "parent_id"):
-        children.setdefault(parent_id, []).append(id_)
-        known.add(id_)
-    found: set[UUID] = set()
-    pending = [root for root in roots if root in known]
-    while pending:
-        id_ = pending.pop()
-        if id_ not in found:
-            found.add(id_)
-            pending += children.get(id_, [])
-    return frozenset(found)
+def department_tree(*, tenant_id: UUID) -> DepartmentTree:
+    """One query."""
+    rows = list(Department.objects.filter(tenant_id=tenant_id).values_list("id", "parent_id"))
+    children: dict[UUID, list[UUID]] = {id_: [] for id_, _parent in rows}
+    for id_, parent_id in rows:
+        if parent_id is not None:
+            children[parent_id].append(id_)
+    root = next((id_ for id_, parent_id in rows if parent_id is None), None)
+    return DepartmentTree(root=root, children={id_: tuple(below) for id_, below in children.items()})
 
 
 def department_get(*, tenant_id: UUID, key: str | UUID) -> Department:

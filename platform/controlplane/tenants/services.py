@@ -10,7 +10,7 @@ from controlplane.core.problems import Conflict, InvalidInput
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.tenants.models import Department, Membership, Role, Tenant
-from controlplane.tenants.selectors import department_subtree
+from controlplane.tenants.selectors import department_tree
 
 ROOT_SLUG = "root"
 
@@ -53,9 +53,10 @@ def department_create(*, tenant_id: UUID, actor: str, slug: str, name: str, pare
 @transaction.atomic
 def department_move(*, tenant_id: UUID, actor: str, department: Department, parent: Department) -> Department:
     """Put the department, with everything beneath it, under another one. Raises InvalidInput for a circle."""
-    if department.parent_id is None or parent.pk in department_subtree(
-        tenant_id=tenant_id, roots=[department.pk]
-    ):
+    # Moves go one after the other: two that cross would detach a circle from the tree.
+    Department.objects.select_for_update(no_key=True).get(tenant_id=tenant_id, parent=None)
+    beneath = department_tree(tenant_id=tenant_id).subtree([department.pk])
+    if department.parent_id is None or parent.pk in beneath:
         raise InvalidInput(
             code="department_circle", field="parent", detail=_("A department cannot stand beneath itself.")
         )
@@ -75,7 +76,9 @@ def department_move(*, tenant_id: UUID, actor: str, department: Department, pare
 def membership_set(
     *, tenant_id: UUID, actor: str, user_id: UUID, department: Department, role: Role, clearance: Secrecy
 ) -> Membership:
-    """Make or change the person's membership in the department."""
+    """Make or change the person's membership in the department. Raises Conflict for the last administrator of all."""
+    if role != Role.ADMIN:
+        _keep_an_administrator(department, user_id)
     membership, created = Membership.objects.update_or_create(
         tenant_id=tenant_id,
         user_id=user_id,
@@ -96,7 +99,9 @@ def membership_set(
 
 @transaction.atomic
 def membership_remove(*, tenant_id: UUID, actor: str, membership: Membership) -> None:
+    """Raises Conflict for the last administrator of all."""
     user_id, department_id = membership.user_id, membership.department_id
+    _keep_an_administrator(membership.department, user_id)
     membership.delete()
     record(
         tenant_id=tenant_id,
@@ -105,3 +110,19 @@ def membership_remove(*, tenant_id: UUID, actor: str, membership: Membership) ->
         target=f"user:{user_id}",
         department=str(department_id),
     )
+
+
+def _keep_an_administrator(department: Department, user_id: UUID) -> None:
+    """Nobody but an administrator of the root can make another one, so the last of them stays."""
+    if department.parent_id is not None:
+        return
+    Department.objects.select_for_update(no_key=True).get(pk=department.pk)
+    administrators = Membership.objects.filter(
+        tenant_id=department.tenant_id, department=department, role=Role.ADMIN
+    ).values_list("user_id", flat=True)
+    if list(administrators) == [user_id]:
+        raise Conflict(
+            code="last_administrator",
+            detail=_("This is the organisation's last administrator."),
+            remedy=_("Make somebody else an administrator first."),
+        )

@@ -5,6 +5,7 @@ from rag.answering.prompt import (
     PromptSettings,
     QuestionTooLongError,
     build_prompt,
+    can_cite,
     check_question,
     estimated_tokens,
 )
@@ -104,3 +105,22 @@ def test_a_question_that_leaves_no_room_is_refused() -> None:
         check_question(question=question, settings=SMALL)
     assert (error.value.tokens, error.value.limit) == (2004, 1536)
     check_question(question=question, settings=PromptSettings(context_tokens=65536))
+
+
+@pytest.mark.parametrize(
+    ("model", "cites"),
+    [
+        ("qwen2.5-coder-0.5b", False),
+        ("SmolLM2-135M-Instruct", False),
+        ("Qwen3-0.6B", False),
+        ("qwen2.5-coder-1.5b", True),
+        ("DeepSeek-R1-Distill-Qwen-7B", True),
+        ("deepseek-v3", True),
+        ("model-10.5b", True),
+    ],
+)
+def test_a_tiny_model_is_not_asked_for_marks(model: str, cites: bool) -> None:
+    assert can_cite(model=model) is cites
+    settings = PromptSettings(profile="small", asks_for_marks=cites)
+    prompt = build_prompt(question="住宅抵押率？", sources=SOURCES, settings=settings)
+    assert ("资料编号" in prompt.messages[-1].content) is cites

@@ -26,6 +26,7 @@ def test_a_full_question_stands_alone() -> None:
     [
         ("变压器油温超过95℃怎么办？", "那95℃呢？"),
         ("改写后的问题：变压器油温超过95℃怎么办？", "那95℃呢？"),
+        ("变压器油温超过95℃怎么办？", "如果到了95℃呢？"),
         ("“变压器油温超过95℃怎么办？”\n说明：补全了主语。", "那95℃呢？"),
     ],
 )
@@ -39,7 +40,9 @@ def test_a_good_rewriting_is_taken(answer: str, question: str) -> None:
         ("", "nothing"),
         ("变压器油温超过105℃怎么办？", "a number that nobody said"),
         ("应立即停运变压器并报告调度值班员处理。", "an answer"),
-        ("变压器油温超过85℃怎么办？", "drops what was asked"),
+        ("变压器油温超过85℃怎么办？", "the earlier question again"),
+        ("变压器油温怎么办？", "drops what was asked"),
+        ("那95℃呢？", "the follow-up again"),
         ("What if it is 95℃ for the transformer oil?", "another language"),
         ("变压器油温超过95℃怎么办？" * 20, "too long"),
     ],

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from rag.text import index_terms, query_terms
@@ -53,3 +55,14 @@ def test_an_endless_word_is_cut():
 
 def test_passage_and_question_agree_on_full_width_and_case():
     assert index_terms(text="ＳＦ６ 压力ＬＷ－252") == query_terms(text="sf6 压力lw-252")
+
+
+@pytest.mark.parametrize("part", ["a-", "a1-", "1-", "a'", "第", "1/a", "1,"])
+def test_hostile_repetition_costs_no_time(part: str):
+    started = time.monotonic()
+    index_terms(text=part * 20_000)
+    assert time.monotonic() - started < 2
+
+
+def test_words_inside_a_code_are_found_too():
+    assert index_terms(text="release-10kg") == ["release-10kg", "release"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from controlplane.api.openai.bodies import ChatMessage, ChatRequest
+from controlplane.api.openai.bodies import ChatMessage, ChatRequest, KarezOptions
 from controlplane.chat.services import Question
 from controlplane.core.problems import InvalidInput
 from controlplane.identity.principal import Principal
@@ -34,26 +34,31 @@ def is_question(chat: ChatRequest) -> bool:
 def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
     """Raises InvalidInput naming the field."""
     is_assistant = chat.model.startswith(ASSISTANT_PREFIX)
-    options = chat.karez
-    bases = options.knowledge_bases if options else None
+    options = chat.karez or KarezOptions()
+    bases = options.knowledge_bases
     if not is_assistant and bases is None:
-        raise InvalidInput(
-            code="invalid_field",
-            field="karez.knowledge_bases",
-            detail=_("“karez” needs the knowledge bases to answer from."),
-        )
+        raise _wrong_field("karez.knowledge_bases", _("“karez” needs the knowledge bases to answer from."))
     if chat.n and chat.n > 1:
-        raise InvalidInput(
-            code="invalid_field", field="n", detail=_("There is one answer from documents, not several.")
-        )
-    *earlier, last = chat.messages
-    if last.role != "user" or not text_of(last, len(earlier)).strip():
-        raise InvalidInput(
-            code="invalid_field",
-            field=f"messages.{len(earlier)}",
-            detail=_("The last message must be the user's question."),
-        )
-    text = text_of(last, len(earlier))
+        raise _wrong_field("n", _("There is one answer from documents, not several."))
+    earlier = chat.messages[:-1]
+    return Question(
+        principal=principal,
+        text=_last_question(chat.messages),
+        assistant_slug=chat.model.removeprefix(ASSISTANT_PREFIX) if is_assistant else "",
+        knowledge_base_ids=None if bases is None else tuple(bases),
+        model="" if is_assistant else chat.model,
+        top_k=options.top_k,
+        conversation_id=options.conversation_id,
+        turns=_turns(earlier),
+        instructions=_instructions(earlier),
+    )
+
+
+def _last_question(messages: Sequence[ChatMessage]) -> str:
+    place = len(messages) - 1
+    text = text_of(messages[place], place)
+    if messages[place].role != "user" or not text.strip():
+        raise _wrong_field(f"messages.{place}", _("The last message must be the user's question."))
     if len(text) > LONGEST_QUESTION:
         raise InvalidInput(
             code="context_length_exceeded",
@@ -62,17 +67,11 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
             % {"length": len(text), "limit": LONGEST_QUESTION},
             remedy=_("Shorten the question."),
         )
-    return Question(
-        principal=principal,
-        text=text,
-        assistant_slug=chat.model.removeprefix(ASSISTANT_PREFIX) if is_assistant else "",
-        knowledge_base_ids=None if bases is None else tuple(bases),
-        model="" if is_assistant else chat.model,
-        top_k=options.top_k if options else None,
-        conversation_id=options.conversation_id if options else None,
-        turns=_turns(earlier),
-        instructions=_instructions(earlier),
-    )
+    return text
+
+
+def _wrong_field(field: str, detail: str) -> InvalidInput:
+    return InvalidInput(code="invalid_field", field=field, detail=detail)
 
 
 def sampling_of(chat: ChatRequest) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from rest_framework.response import Response
 from controlplane.audit import serializers as shapes
 from controlplane.audit.selectors import event_list, verify
 from controlplane.identity.api import PrincipalView
-from controlplane.identity.models import KeyScope
-from controlplane.identity.permissions import scope_required
+from controlplane.identity.permissions import TenantAdmin
 
 _FILTERS = ("action", "actor", "target")
 
@@ -18,7 +17,7 @@ _FILTERS = ("action", "actor", "target")
 class AuditEvents(PrincipalView):
     """The tenant's own trail, newest first. There is no way to write or change it."""
 
-    permission_classes = (scope_required(KeyScope.ADMIN),)
+    permission_classes = (TenantAdmin,)
     serializer_class = shapes.AuditEventSerializer
 
     @extend_schema(
@@ -33,7 +32,7 @@ class AuditEvents(PrincipalView):
 
 
 class AuditVerification(PrincipalView):
-    permission_classes = (scope_required(KeyScope.ADMIN),)
+    permission_classes = (TenantAdmin,)
 
     @extend_schema(request=None, responses=shapes.VerificationSerializer)
     def post(self, request: Request) -> Response:

@@ -43,7 +43,7 @@ class Departments(PrincipalView):
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.DepartmentWrite)
         data["parent"] = department_get(tenant_id=self.principal.tenant, key=data["parent"])
-        self.principal.require_write(data["parent"].pk)
+        self.principal.require_admin(data["parent"].pk)
         department = department_create(tenant_id=self.principal.tenant, actor=self.principal.actor, **data)
         return Response(shapes.DepartmentSerializer(department).data, status=201)
 
@@ -56,8 +56,8 @@ class DepartmentDetail(PrincipalView):
         tenant_id, principal = self.principal.tenant, self.principal
         parent = department_get(tenant_id=tenant_id, key=self.checked(shapes.DepartmentMove)["parent"])
         department = department_get(tenant_id=tenant_id, key=key)
-        principal.require_write(parent.pk)
-        principal.require_write(department.pk)
+        principal.require_admin(parent.pk)
+        principal.require_admin(department.pk)
         moved = department_move(
             tenant_id=tenant_id, actor=principal.actor, department=department, parent=parent
         )

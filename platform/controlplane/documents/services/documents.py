@@ -96,7 +96,7 @@ def document_upload(
         secrecy=secrecy,
         metadata=metadata,
     )
-    principal.require_clearance(intake.effective(secrecy))
+    principal.require_clearance(intake.effective(secrecy), base.department_id)
     # Uploads of the same bytes go one after the other: the second finds what the first has made.
     lock_path(path=blob_path(tenant_id=intake.tenant_id, sha256=upload.sha256))
     existing = _same_content(intake)
@@ -191,7 +191,7 @@ def _document(intake: _Intake) -> Document:
     if intake.secrecy is not None:
         document.own_secrecy = intake.secrecy
     document.secrecy = intake.effective(document.own_secrecy)
-    intake.principal.require_clearance(Secrecy(document.secrecy))
+    intake.principal.require_clearance(Secrecy(document.secrecy), document.department_id)
     if intake.metadata is not None:
         document.metadata = dict(intake.metadata)
     document.latest_number += 1
@@ -235,7 +235,7 @@ def document_update(
     changes: dict[str, Any] = {}
     if secrecy is not None:
         effective = Secrecy(max(secrecy, document.knowledge_base.secrecy))
-        principal.require_clearance(effective)
+        principal.require_clearance(effective, document.department_id)
         document.own_secrecy, document.secrecy = secrecy, effective
         changes["secrecy"] = effective.slug
     if metadata is not None:

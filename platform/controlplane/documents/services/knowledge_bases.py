@@ -43,7 +43,7 @@ def knowledge_base_create(
 ) -> KnowledgeBase:
     """`department` is an id or a slug. Raises NotFound, Forbidden, Conflict, Unavailable."""
     owner = _department(principal=principal, key=department)
-    principal.require_clearance(secrecy)
+    principal.require_clearance(secrecy, owner.pk)
     space = space_for_new_base(tenant_id=principal.tenant)
     try:
         with transaction.atomic():
@@ -74,7 +74,7 @@ def knowledge_base_update(
     if name is not None and name != base.name:
         changes["name"] = base.name = name
     if secrecy is not None and secrecy != base.secrecy:
-        principal.require_clearance(secrecy)
+        principal.require_clearance(secrecy, base.department_id)
         base.secrecy = secrecy
         changes["secrecy"] = secrecy.slug
     if not changes:

@@ -11,6 +11,7 @@ from tests.fakes.engine import FakeEngine
 from tests.inference.conftest import free_port, running_server, small_model
 
 __all__ = ["small_model"]
+NAME = "qwen2.5-coder-0.5b"
 
 
 @pytest.mark.timeout(280)
@@ -22,11 +23,11 @@ def test_the_bundled_model_answers_with_a_citation(
     small_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = ["--model", str(small_model), "--alias", "small", "--port", str(free_port())]
+    arguments = ["--model", str(small_model), "--alias", NAME, "--port", str(free_port())]
     with running_server("inference.llamacpp.server", *arguments, KAREZ_ENGINE_API_KEY="k") as llama:
         engines = [
             {
-                "name": "small",
+                "name": NAME,
                 "url": llama.address,
                 "api_key": "k",
                 "routes": ["chat"],

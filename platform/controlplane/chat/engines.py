@@ -1,0 +1,28 @@
+"""How an engine is asked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from inference.endpoints import EngineEndpoint, reasons
+from rag.answering import PromptSettings, can_cite
+
+SMALL_ANSWER_TOKENS = 256
+
+
+def prompt_settings(engine: EngineEndpoint) -> PromptSettings:
+    """How its model wants to be asked."""
+    return PromptSettings(
+        profile=engine.profile,
+        context_tokens=engine.context_tokens,
+        system_role=not reasons(model=engine.model),
+        asks_for_marks=can_cite(model=engine.model),
+    )
+
+
+def sampling(engine: EngineEndpoint, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenAI's parameters: what the caller asked for, and our own choice for the rest."""
+    if engine.profile == "small":
+        limit = {} if "max_completion_tokens" in asked else {"max_tokens": SMALL_ANSWER_TOKENS}
+        return {"temperature": 0, **limit, **asked}
+    # DeepSeek's advice for R1 is 0.6; without reasoning an answer from documents wants less play.
+    return {"temperature": 0.6 if reasons(model=engine.model) else 0.2, **asked}
