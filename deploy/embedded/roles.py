@@ -27,6 +27,9 @@ PRIVILEGES = (
     "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT EXECUTE ON FUNCTIONS TO {app}",
 )
 
+# What one session of the platform may hold up. Batches of indexing take seconds; what may take longer says so itself.
+APP_LIMITS = {"statement_timeout": "60s", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "5min"}
+
 
 @dataclass(frozen=True, slots=True)
 class Urls:
@@ -45,6 +48,10 @@ def apply(
         owner_may = "CREATEDB" if may_create_databases else "NOCREATEDB"
         _role(connection, name=OWNER, password=owner_password, attributes=owner_may)
         _role(connection, name=APP, password=app_password, attributes="NOCREATEDB NOINHERIT")
+        for name, value in APP_LIMITS.items():
+            _execute(connection, f"ALTER ROLE {{app}} SET {name} = '{value}'")
+        # The platform has one database. (The owner's own databases, in tests, are the owner's to enter.)
+        _execute(connection, "REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
         _prepare_database(connection)
     # A new connection: CREATE DATABASE copies template1 and wants nobody in it.
     with _connect(cluster, "postgres") as connection:

@@ -6,10 +6,13 @@ from django.core.asgi import get_asgi_application
 from starlette.types import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
-_control_plane = get_asgi_application()
+_django = get_asgi_application()
 
 from controlplane.api.openai.application import PREFIXES  # noqa: E402 - needs loaded apps
 from controlplane.api.openai.application import application as _data_plane  # noqa: E402
+from controlplane.documents.body_limit import BodyLimit  # noqa: E402
+
+_control_plane = BodyLimit(_django)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

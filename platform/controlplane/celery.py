@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import celeryd_init, worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
@@ -15,6 +15,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 _PR_SET_PDEATHSIG = 1
+_STATEMENT_TIMEOUT = "30min"
+
+
+@celeryd_init.connect
+def _take_time(**_: Any) -> None:
+    """Nobody waits for a task: removing a library may take longer than the statement that a request may send."""
+    os.environ.setdefault("PGOPTIONS", f"-c statement_timeout={_STATEMENT_TIMEOUT}")
 
 
 @worker_process_init.connect

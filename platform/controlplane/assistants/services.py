@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.assistants.models import Assistant, AssistantKnowledge
@@ -38,12 +38,14 @@ def assistant_create(
 ) -> Assistant:
     """Raises Forbidden, Conflict for a slug that is taken, InvalidInput for a base that the principal cannot read."""
     principal.require_write(department.pk)
-    if Assistant.objects.filter(tenant_id=principal.tenant, slug=slug).exists():
+    assistant = Assistant(tenant_id=principal.tenant, slug=slug, department=department)
+    try:
+        with transaction.atomic():
+            _fill(assistant, content)
+    except IntegrityError as error:  # also by an assistant of a department that the principal does not see
         raise Conflict(
             code="slug_taken", field="slug", detail=_("There is already an assistant “%s”.") % slug
-        )
-    assistant = Assistant(tenant_id=principal.tenant, slug=slug, department=department)
-    _fill(assistant, content)
+        ) from error
     _set_knowledge(assistant, knowledge_bases)
     _record(principal, assistant, "assistant.created", knowledge_bases)
     return assistant
@@ -79,9 +81,9 @@ def _fill(assistant: Assistant, content: AssistantContent) -> None:
 
 
 def _set_knowledge(assistant: Assistant, ids: Sequence[UUID]) -> None:
-    readable = set(
-        KnowledgeBase.objects.filter(tenant_id=assistant.tenant_id, pk__in=ids).values_list("pk", flat=True)
-    )
+    """The bases among those that the scope shows; links to others stay, for whoever sees them."""
+    visible = KnowledgeBase.objects.filter(tenant_id=assistant.tenant_id)
+    readable = set(visible.filter(pk__in=ids).values_list("pk", flat=True))
     if missing := [id_ for id_ in ids if id_ not in readable]:
         raise InvalidInput(
             code="unknown_knowledge_base",
@@ -90,7 +92,7 @@ def _set_knowledge(assistant: Assistant, ids: Sequence[UUID]) -> None:
             remedy=_("Check the identifier; it may belong to another department."),
         )
     own = AssistantKnowledge.objects.filter(tenant_id=assistant.tenant_id, assistant=assistant)
-    own.exclude(knowledge_base_id__in=ids).delete()
+    own.filter(knowledge_base__in=visible).exclude(knowledge_base_id__in=ids).delete()
     AssistantKnowledge.objects.bulk_create(
         [
             AssistantKnowledge(tenant_id=assistant.tenant_id, assistant=assistant, knowledge_base_id=id_)

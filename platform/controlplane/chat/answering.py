@@ -131,6 +131,7 @@ class AnswerService:
             await self._check_model(question.model)
         received = await in_thread(_receive, question)
         run = _Run(received=received, started=started, standalone=received.text)
+        ending = MessageStatus.FAILED, "internal_error"
         try:
             yield Started(received.conversation_id, received.question_id, received.answer_id, received.route)
             async with aclosing(self._events(run, params or {})) as events:
@@ -144,13 +145,13 @@ class AnswerService:
             log.exception("the database went away while a question was answered")
             yield await self._failed(run, _database_unavailable())
         except (asyncio.CancelledError, GeneratorExit):
-            # The client is gone, and this task is being cancelled: what is left to do runs on its own.
-            if not run.settled:
-                in_background(self._settle(run, run.outcome(MessageStatus.STOPPED)))
+            ending = MessageStatus.STOPPED, ""
             raise
         finally:
             if not run.settled:
-                in_background(self._settle(run, run.outcome(MessageStatus.FAILED, reason="internal_error")))
+                # This task is being cancelled, because the client is gone, or is failing: what is left to do runs on its own.
+                status, reason = ending
+                in_background(self._settle(run, run.outcome(status, reason=reason)))
 
     async def _check_model(self, name: str) -> None:
         """An unknown model is the caller's mistake; an engine that is down is not, and the question is kept first."""
@@ -240,7 +241,10 @@ class AnswerService:
         )
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
-                for event in _shown(run, composer.feed(delta.content), delta.reasoning):
+                shown = composer.feed(delta.content)
+                # Noted as they come: an answer that breaks off keeps the citations of what was shown.
+                run.citations = cited_passages(composer.citations, passages)
+                for event in _shown(run, shown, delta.reasoning):
                     yield event
         for event in _shown(run, composer.finish(), ""):
             yield event

@@ -2,8 +2,17 @@
 
 from typing import Any
 
-from rest_framework.pagination import CursorPagination
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from controlplane.core.problems import InvalidInput
 
 
 class KeysetPagination(CursorPagination):
@@ -13,6 +22,30 @@ class KeysetPagination(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        """Raises InvalidInput for a cursor that none of our pages gave."""
+        self._key = queryset.model._meta.pk
+        page = super().paginate_queryset(queryset, request, view)
+        # Not what the request's Host header says: whoever chooses that would choose where our links lead.
+        self.base_url = settings.BASE_URL.rstrip("/") + request.get_full_path()
+        return page
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                self._key.to_python(cursor.position)
+        except (NotFound, ValidationError) as error:
+            raise InvalidInput(
+                code="invalid_cursor",
+                field="cursor",
+                detail=_("This cursor belongs to no list."),
+                remedy=_("Follow the links “next” and “previous” of a list, or begin again without a cursor."),
+            ) from error
+        return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()})

@@ -1,26 +1,74 @@
 """Turns every exception of an API view into one shape: a problem document."""
 
+import json
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
-from django.http import Http404
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
+from psycopg import errors
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from controlplane.core.problems import Forbidden, InvalidInput, NotFound, Problem, Unavailable
+from controlplane.core.problems import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unavailable,
+)
 
 log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
+
+# What two requests at once can lead to, and one alone cannot: services check beforehand.
+_RACES = (errors.UniqueViolation, errors.ForeignKeyViolation, errors.RestrictViolation)
 
 
 def response_of(problem: Problem) -> Response:
     return Response(
         problem.document(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE
     )
+
+
+def http_response_of(problem: Problem) -> HttpResponse:
+    """For where the REST framework is not reached."""
+    return HttpResponse(
+        json.dumps(problem.document(), ensure_ascii=False, default=str),
+        status=problem.status,
+        headers=problem.headers(),
+        content_type=CONTENT_TYPE,
+    )
+
+
+def problem_of_database(exc: Exception) -> Problem | None:
+    """What the caller is told of an error of the database; None for one that is a fault of ours."""
+    if isinstance(exc, (OperationalError, InterfaceError)):
+        log.error("database not available", exc_info=exc)
+        return Unavailable(
+            code="database_unavailable", detail=_("The database does not answer."), retry_after=5
+        )
+    # UnicodeEncodeError: half of a surrogate pair, which JSON can hold and the database's text cannot.
+    if isinstance(exc, (DataError, UnicodeEncodeError)):
+        log.warning("a value that the database does not take", exc_info=exc)
+        return InvalidInput(
+            code="invalid_value",
+            detail=_("The request holds a value that cannot be stored or searched for."),
+            remedy=_("Remove control characters, and check lengths and numbers."),
+        )
+    if isinstance(exc, IntegrityError) and isinstance(exc.__cause__, _RACES):
+        log.warning("a write that conflicts", exc_info=exc)
+        return Conflict(
+            code="conflict",
+            detail=_("Another request changed the same thing."),
+            remedy=_("Read it again, and repeat what is still needed."),
+        )
+    return None
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
@@ -32,16 +80,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         return response_of(NotFound(code="not_found", detail=_("There is nothing at this address.")))
     if isinstance(exc, PermissionDenied):
         return response_of(Forbidden(code="forbidden", detail=_("You may not do this.")))
-    if isinstance(exc, OperationalError):
-        log.exception("database not available")
-        return response_of(
-            Unavailable(code="database_unavailable", detail=_("The database does not answer."), retry_after=5)
-        )
+    if isinstance(exc, RequestDataTooBig):
+        return response_of(TooLarge(code="body_too_large", detail=_("The request's body is too large.")))
     if isinstance(exc, exceptions.ValidationError):
         return response_of(_invalid(exc))
     if isinstance(exc, exceptions.APIException):
         return _framework(exc)
-    return None
+    problem = problem_of_database(exc)
+    return response_of(problem) if problem else None
 
 
 def _first_error(detail: Any, path: str = "") -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The platform's errors as RFC 9457 problem documents.
 
 Problem                 carries status, stable code, title; raised by services, turned into a response in one place
+├── BadRequest          400  not a request that could be understood
 ├── InvalidInput        422  a field is wrong; names it and the remedy
 ├── NotFound            404  also for what exists but is not the caller's to know of
 ├── Forbidden           403  the caller is known and may not do this
@@ -59,6 +60,11 @@ class Problem(Exception):
 
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(max(1, round(self.retry_after)))} if self.retry_after else {}
+
+
+class BadRequest(Problem):
+    status = 400
+    title = _("The request cannot be understood")
 
 
 class InvalidInput(Problem):

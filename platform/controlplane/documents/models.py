@@ -183,6 +183,7 @@ class IndexJob(TenantModel):
                 condition=models.Q(status__in=["queued", "running"]),
             ),
             models.Index(fields=["tenant", "version"], name="documents_job_version"),
+            models.Index(fields=["tenant", "-id"], name="documents_job_newest"),
         ]
 
 

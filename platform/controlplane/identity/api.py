@@ -10,14 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from controlplane.identity.idempotency import Answer, begin, fingerprint, finish
+from controlplane.identity.idempotency import Answer, begin, fingerprint, finish, form_content
 from controlplane.identity.models import IdempotencyRecord
 from controlplane.identity.principal import Principal
 
 S = TypeVar("S", bound=serializers.BaseSerializer[Any])
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
-# Larger bodies are uploads: those are recognised by their length, and documents by their content anyway.
-_FINGERPRINTED_BYTES = 1024 * 1024
 
 
 class _Replay(APIException):
@@ -28,6 +26,9 @@ class _Replay(APIException):
 
 class PrincipalView(GenericAPIView[Any]):
     """A view whose caller has been turned into a principal, and whose writes accept `Idempotency-Key`."""
+
+    # Fields of the answer that are shown once: a repetition is answered without them, and nothing stores them.
+    secret_fields: tuple[str, ...] = ()
 
     _idempotent: IdempotencyRecord | None = None
 
@@ -62,10 +63,9 @@ class PrincipalView(GenericAPIView[Any]):
         self._idempotent = begun
 
     def _fingerprint(self, request: Request) -> str:
-        length = int(request.headers.get("Content-Length") or 0)
-        is_json = request.content_type == "application/json" and length <= _FINGERPRINTED_BYTES
-        body = request._request.body if is_json else str(length).encode()
-        return fingerprint(method=request.method or "", path=request.get_full_path(), body=body)
+        is_form = (request.content_type or "").startswith("multipart/")
+        content = form_content(request) if is_form else [request._request.body]
+        return fingerprint(method=request.method or "", path=request.get_full_path(), content=content)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _Replay):
@@ -77,6 +77,8 @@ class PrincipalView(GenericAPIView[Any]):
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         final = super().finalize_response(request, response, *args, **kwargs)
         if self._idempotent is not None and final.status_code < 400:
-            body = json.loads(json.dumps(final.data, cls=JSONEncoder))
+            body = json.loads(json.dumps(getattr(final, "data", None), cls=JSONEncoder))
+            if isinstance(body, dict):
+                body |= {name: None for name in self.secret_fields if name in body}
             finish(record=self._idempotent, answer=Answer(status=final.status_code, body=body))
         return final

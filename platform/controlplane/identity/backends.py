@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.hashers import check_password, make_password
 from django.http import HttpRequest
 
 from controlplane.core.scope import Scope, scoped
@@ -11,22 +12,30 @@ from controlplane.identity.models import User
 
 
 class EmailBackend(BaseBackend):
-    """Opens the one row that the credential names, and no other."""
+    """Opens the one row that the credential names, and no other. The slow hash is computed with no row in sight."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
     ) -> User | None:
         if not username or not password:
             return None
-        with scoped(Scope(login_email=username)):
-            user = User.objects.filter(email=username.lower()).first()
-            if user is None:
-                User().set_password(
-                    password
-                )  # as slow as a wrong password: addresses can't be told by timing
-                return None
-            return user if user.check_password(password) and user.is_active else None
+        email = username.strip().lower()
+        with scoped(Scope(login_email=email)):
+            user = User.objects.filter(email=email).first()
+        if user is None:
+            make_password(password)  # as slow as a wrong password: addresses can't be told by timing
+            return None
+        matches = check_password(password, user.password, lambda raw: _hash_anew(user, raw))
+        return user if matches and user.is_active else None
 
     def get_user(self, user_id: UUID | str) -> User | None:
         with scoped(Scope(user_id=UUID(str(user_id)))):
             return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+def _hash_anew(user: User, password: str) -> None:
+    """Django asks for it when the stored hash was made with other parameters than today's."""
+    user.set_password(password)
+    user._password = None  # not a change of password: no validator is to be told
+    with scoped(Scope(user_id=user.pk)):
+        user.save(update_fields=["password"])

@@ -60,6 +60,9 @@ class ApiKey(TenantModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-id"], name="identity_apikey_newest")]
+
 
 class IdempotencyRecord(TenantModel):
     """The answer that a write with an `Idempotency-Key` was given, so that its repetition gets the same one."""
@@ -74,3 +77,4 @@ class IdempotencyRecord(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "actor", "key"], name="identity_idempotency_key")
         ]
+        indexes = [models.Index(fields=["tenant", "created_at"], name="identity_idempotency_age")]

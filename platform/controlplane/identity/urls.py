@@ -1,9 +1,10 @@
+from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.identity import views
 
 urlpatterns = [
-    path("session", views.Session.as_view()),
+    path("session", non_atomic_requests(views.Session.as_view())),
     path("me", views.Me.as_view()),
     path("me/password", views.Password.as_view()),
     path("members", views.Members.as_view()),

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg.conninfo
+from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.settings.env import load_env
@@ -16,6 +18,7 @@ SECRET_KEY = ENV.secret_key.get_secret_value()
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts
 BASE_URL = ENV.base_url
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -41,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "controlplane.core.middleware.DatabaseProblems",
 ]
 ROOT_URLCONF = "controlplane.urls"
 ASGI_APPLICATION = "controlplane.asgi.application"
@@ -48,7 +52,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "identity.User"
 AUTHENTICATION_BACKENDS = ["controlplane.identity.backends.EmailBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "controlplane.identity.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -148,6 +152,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "controlplane.core.problem_responses.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": ENV.trusted_proxies,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Karez",
@@ -177,6 +182,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "documents.sweep": {"task": "documents.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "identity.purge_idempotency": {"task": "identity.purge_idempotency", "schedule": crontab(minute=17)},
+    "identity.clear_sessions": {"task": "identity.clear_sessions", "schedule": crontab(minute=41, hour=19)},
 }
 
 LOGGING: dict[str, Any] = {

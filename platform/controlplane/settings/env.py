@@ -22,7 +22,11 @@ class Env(BaseSettings):
     cache_url: SecretStr
     state_dir: Path = Path("var")
     base_url: str = "http://127.0.0.1:8000"
+    # Nothing depends on the name that a request calls us by: links are made from base_url.
     allowed_hosts: list[str] = ["*"]
+    trusted_proxies: int = Field(
+        default=0, ge=0, description="how many proxies before us append to X-Forwarded-For"
+    )
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

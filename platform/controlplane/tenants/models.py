@@ -61,3 +61,4 @@ class Membership(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user", "department"], name="tenants_membership_once"),
         ]
+        indexes = [models.Index(fields=["tenant", "-id"], name="tenants_membership_newest")]

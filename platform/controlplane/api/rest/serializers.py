@@ -12,10 +12,25 @@ _PARENT = "slug or id of the department above"
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
     class Meta:
         model = Tenant
-        fields = ("id", "slug", "name", "created_at")
+        fields: tuple[str, ...] = ("id", "slug", "name", "created_at")
         read_only_fields = ("id", "created_at")
         # A taken slug is the service's 409, not a 422 of the form.
         extra_kwargs: ClassVar[dict[str, dict[str, Any]]] = {"slug": {"validators": []}}
+
+
+class FirstAdministrator(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=200, required=False, default="", write_only=True)
+    name = serializers.CharField(max_length=200, required=False, default="")
+
+
+class TenantWrite(TenantSerializer):
+    """`password` is for a person who is new to the platform."""
+
+    admin = FirstAdministrator(required=False, write_only=True)
+
+    class Meta(TenantSerializer.Meta):
+        fields = (*TenantSerializer.Meta.fields, "admin")
 
 
 class DepartmentSerializer(serializers.ModelSerializer[Department]):

@@ -7,10 +7,11 @@ from rest_framework.response import Response
 
 from controlplane.api.rest import serializers as shapes
 from controlplane.identity.api import PrincipalView
+from controlplane.identity.founding import FirstPerson, tenant_found
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import PlatformAdmin, SignedIn, scope_required
 from controlplane.tenants.selectors import department_get, department_list, tenant_list
-from controlplane.tenants.services import department_create, department_move, tenant_create
+from controlplane.tenants.services import department_create, department_move
 
 
 class Tenants(PrincipalView):
@@ -23,10 +24,13 @@ class Tenants(PrincipalView):
     def get(self, request: Request) -> Response:
         return self.listed(tenant_list(), shapes.TenantSerializer)
 
-    @extend_schema(request=shapes.TenantSerializer, responses={201: shapes.TenantSerializer})
+    @extend_schema(request=shapes.TenantWrite, responses={201: shapes.TenantSerializer})
     def post(self, request: Request) -> Response:
-        data = self.checked(shapes.TenantSerializer)
-        tenant, _root = tenant_create(actor=self.principal.actor, **data)
+        data = self.checked(shapes.TenantWrite)
+        first = data.pop("admin", None)
+        tenant = tenant_found(
+            actor=self.principal.actor, **data, first=FirstPerson(**first) if first else None
+        )
         return Response(shapes.TenantSerializer(tenant).data, status=201)
 
 

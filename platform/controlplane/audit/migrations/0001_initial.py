@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from controlplane.core.rls import TENANT, force_rls
+from controlplane.core.rls import ACTOR, TENANT, UNRESTRICTED, force_rls
 
 HEAD = """
 CREATE TABLE audit_head (
@@ -35,21 +35,30 @@ BEGIN
 END $$
 """
 
-# Granted to the application role if there is one: a single-role installation (a developer's own database) has none.
+# No field that is joined with others may hold the separator: one event could be told as another with the same hash.
+NO_SEPARATOR = """
+ALTER TABLE audit_auditevent ADD CONSTRAINT audit_event_no_separator
+    CHECK (strpos(actor, E'\\x1f') = 0 AND strpos(action, E'\\x1f') = 0 AND strpos(target, E'\\x1f') = 0)
+"""
+
+# A database without the role has not been prepared, and would end up with a trail that anybody may rewrite.
 RIGHTS = """
 DO $$ BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'karez_app') THEN
-        REVOKE ALL ON audit_auditevent, audit_head FROM karez_app;
-        GRANT SELECT, INSERT ON audit_auditevent TO karez_app;
-        GRANT SELECT ON audit_head TO karez_app;
-        REVOKE ALL ON FUNCTION audit_link() FROM PUBLIC, karez_app;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'karez_app') THEN
+        RAISE EXCEPTION 'the role karez_app does not exist'
+            USING HINT = 'Create the roles karez_owner and karez_app first, and migrate as karez_owner.';
     END IF;
+    REVOKE ALL ON audit_auditevent, audit_head FROM karez_app;
+    GRANT SELECT, INSERT (tenant_id, actor, action, target, data) ON audit_auditevent TO karez_app;
+    GRANT SELECT ON audit_head TO karez_app;
+    REVOKE ALL ON FUNCTION audit_link() FROM PUBLIC, karez_app;
 END $$
 """
 
+# Nobody speaks for another: the actor is the transaction's own, except for the platform's own work.
 READ_AND_APPEND = {
     "tenant_read": f"FOR SELECT USING (tenant_id = {TENANT})",
-    "tenant_append": f"FOR INSERT WITH CHECK (tenant_id = {TENANT})",
+    "tenant_append": f"FOR INSERT WITH CHECK (tenant_id = {TENANT} AND (actor = {ACTOR} OR {UNRESTRICTED}))",
 }
 
 
@@ -81,6 +90,7 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunSQL(NO_SEPARATOR, "ALTER TABLE audit_auditevent DROP CONSTRAINT audit_event_no_separator"),
         migrations.RunSQL(HEAD, "DROP TABLE audit_head"),
         force_rls("audit_auditevent", READ_AND_APPEND),
         force_rls("audit_head", {"tenant_isolation": f"USING (tenant_id = {TENANT}) WITH CHECK (tenant_id = {TENANT})"}),

@@ -5,8 +5,11 @@ from django.db import migrations
 from controlplane.core.rls import ACTOR, OWN_TENANT, UNRESTRICTED, isolate, same_tenant
 
 OWN_CONVERSATION = f"{OWN_TENANT} AND ({UNRESTRICTED} OR actor = {ACTOR})"
-OF_OWN_CONVERSATION = f"{OWN_TENANT} AND EXISTS (SELECT 1 FROM chat_conversation c WHERE c.id = conversation_id)"
-OF_OWN_MESSAGE = f"{OWN_TENANT} AND EXISTS (SELECT 1 FROM chat_message m WHERE m.id = message_id)"
+# Scalars, not EXISTS: that the planner turns into a hash of every row of every tenant, built anew by each statement.
+OF_OWN_CONVERSATION = (
+    f"{OWN_TENANT} AND (SELECT c.id FROM chat_conversation c WHERE c.id = conversation_id) IS NOT NULL"
+)
+OF_OWN_MESSAGE = f"{OWN_TENANT} AND (SELECT m.id FROM chat_message m WHERE m.id = message_id) IS NOT NULL"
 
 
 class Migration(migrations.Migration):

@@ -10,9 +10,10 @@ DOCUMENT = "documents_document"
 VERSION = "documents_version"
 SPACE = "documents_embeddingspace"
 
-# The document's own policy applies inside the sub-select: who may not read the document sees none of its parts.
-OF_READABLE_DOCUMENT = f"{OWN_TENANT} AND EXISTS (SELECT 1 FROM documents_document d WHERE d.id = document_id)"
-OF_READABLE_VERSION = f"{OWN_TENANT} AND EXISTS (SELECT 1 FROM documents_version v WHERE v.id = version_id)"
+# The document's own policy applies inside the sub-select: who may not read the document sees none of its parts. A scalar,
+# not EXISTS: that the planner turns into a hash of every document of every tenant, built anew by each statement.
+OF_READABLE_DOCUMENT = f"{OWN_TENANT} AND (SELECT d.id FROM documents_document d WHERE d.id = document_id) IS NOT NULL"
+OF_READABLE_VERSION = f"{OWN_TENANT} AND (SELECT v.id FROM documents_version v WHERE v.id = version_id) IS NOT NULL"
 
 
 class Migration(migrations.Migration):

@@ -2,12 +2,25 @@
 
 from django.db import migrations
 
-from controlplane.core.rls import OWN_TENANT, PLATFORM, TENANT, USER, force_rls, isolate, same_tenant
+from controlplane.core.rls import (
+    ADMINISTERS,
+    OWN_TENANT,
+    PLATFORM,
+    TENANT,
+    UNRESTRICTED,
+    USER,
+    force_rls,
+    isolate,
+    same_tenant,
+)
 
-# A person sees, but cannot change, their own memberships in every tenant: signing in starts from them.
+# A person sees their own memberships in every tenant: signing in starts from them. Only who administers changes any.
+ADMINISTERED = f"{OWN_TENANT} AND ({ADMINISTERS} OR {UNRESTRICTED})"
 MEMBERSHIP = {
-    "tenant_isolation": f"USING ({OWN_TENANT}) WITH CHECK ({OWN_TENANT})",
-    "own_memberships": f"FOR SELECT USING (user_id = {USER})",
+    "visible": f"FOR SELECT USING ({OWN_TENANT} OR user_id = {USER})",
+    "created": f"FOR INSERT WITH CHECK ({ADMINISTERED})",
+    "changed": f"FOR UPDATE USING ({ADMINISTERED}) WITH CHECK ({ADMINISTERED})",
+    "removed": f"FOR DELETE USING ({ADMINISTERED})",
 }
 MINE = f"EXISTS (SELECT 1 FROM tenants_membership m WHERE m.tenant_id = tenants_tenant.id AND m.user_id = {USER})"
 TENANT_POLICIES = {

@@ -147,6 +147,8 @@ def test_a_client_that_hangs_up_stops_the_engine_and_what_came_is_kept(
     _question, partial = messages_of(bank)
     assert partial.status == "stopped"
     assert partial.content.startswith(seen)
+    with tenant_scope(bank.organisation.tenant.pk):
+        assert partial.citations.count() == 1
     assert [event.action for event in events_of(bank)] == ["question.asked", "answer.stopped"]
 
 

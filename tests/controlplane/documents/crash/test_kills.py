@@ -49,7 +49,6 @@ def stack() -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop()
-            shutil.copytree(directory, "/tmp/crashlogs", dirs_exist_ok=True, ignore=shutil.ignore_patterns("postgres*", "valkey*"))  # XXX
             shutil.rmtree(directory, ignore_errors=True)
             shutil.rmtree(stack.servers.cluster.data, ignore_errors=True)
 
