@@ -164,4 +164,4 @@ def test_errors_are_told_in_the_callers_language(library: Library) -> None:
     }
     assert shown["en"]["code"] == shown["zh-CN"]["code"] == "empty_file"
     assert shown["en"]["message"] == "The file is empty."
-    assert shown["zh-CN"]["message"] == "文件是空的。"
+    assert shown["zh-CN"]["message"] == "文件为空。"
