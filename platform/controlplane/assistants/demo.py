@@ -117,7 +117,11 @@ def _administrator(tenant: Tenant, root: Department, known: str) -> str:
             password_set(user=user, password=password)
         else:
             user = user_create(
-                email=ADMIN_EMAIL, password=password, name="Administrator", is_platform_admin=True
+                actor=ACTOR,
+                email=ADMIN_EMAIL,
+                password=password,
+                name="Administrator",
+                is_platform_admin=True,
             )
     with tenant_scope(tenant.pk):
         membership_set(

@@ -162,7 +162,7 @@ def user_create(
 def password_change(*, principal: Principal, current: str, new: str) -> None:
     """The person's own. Ends their other sessions. Raises Forbidden for a wrong `current`, InvalidInput for a weak one."""
     with scoped(replace(current_scope(), user_id=principal.user_id)):
-        user = User.objects.filter(pk=principal.user_id).first()
+        user = User.objects.filter(pk=principal.user_id).first() if principal.user_id else None
         if user is None or not user.check_password(current):
             raise Forbidden(
                 code="wrong_password", field="current", detail=_("The present password is wrong.")
