@@ -43,12 +43,12 @@ class Platform:
             trust_env=False,
         )
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
         """As the superuser, past row-level security."""
         if self.connection is None:
             url = self.servers.cluster.superuser_url("karez")
             self.connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
-        return self.connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
 
     def run(self, arguments: Sequence[str], **environment: str) -> str:
         done = subprocess.run(

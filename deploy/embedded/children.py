@@ -98,11 +98,11 @@ class Children:
             note=f"{model} on {LOOPBACK}:{port}",
         )
 
-    def worker(self, *, short_name: str, queues: str) -> Process:
+    def worker(self, *, short_name: str, queues: str, processes: int) -> Process:
         process = self._python(
             name=f"worker-{short_name}",
             arguments=(
-                *("-m", *CELERY, "worker", "-Q", queues, "-c", "1", "--pool", "prefork"),
+                *("-m", *CELERY, "worker", "-Q", queues, "-c", str(processes), "--pool", "prefork"),
                 *("-n", f"{short_name}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"),
             ),
         )

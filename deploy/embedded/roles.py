@@ -28,7 +28,11 @@ PRIVILEGES = (
 )
 
 # What one session of the platform may hold up. Batches of indexing take seconds; what may take longer says so itself.
-APP_LIMITS = {"statement_timeout": "60s", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "5min"}
+APP_LIMITS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "5min",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,8 @@ class Stack:
 def _platform(children: Children) -> tuple[Process, ...]:
     return (
         children.web(),
-        children.worker(short_name="parse", queues="parse"),
-        children.worker(short_name="embed", queues="embed,default"),
+        children.worker(short_name="parse", queues="parse", processes=1),
+        # Two: while one loads a batch into the database, the other keeps the embedding service busy.
+        children.worker(short_name="embed", queues="embed,default", processes=2),
         children.beat(),
     )

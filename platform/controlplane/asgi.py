@@ -12,7 +12,7 @@ from controlplane.api.openai.application import PREFIXES  # noqa: E402 - needs l
 from controlplane.api.openai.application import application as _data_plane  # noqa: E402
 from controlplane.documents.body_limit import BodyLimit  # noqa: E402
 
-_control_plane = BodyLimit(_django)
+_control_plane = BodyLimit(_django)  # type: ignore[arg-type]  # django-stubs asks for a dict
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

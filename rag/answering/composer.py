@@ -17,6 +17,7 @@ from rag.answering.support import SupportChecker, terms_of
 
 _FEWEST_TERMS = 4
 _FENCES = ("```", "~~~")
+_QUESTION_MARKS = ("?", "？")
 _UNCITED_STARTS = ("|", "#", "---", "===")
 
 
@@ -115,10 +116,24 @@ class AnswerComposer:
             return self._verbatim(sentence)
         if self._in_code:
             return self._verbatim(sentence)
+        if self._is_echo(sentence):
+            self._shown.held.clear()
+            self._shown.length = 0
+            return ""
         groups = mark_groups(sentence)
         if not groups:
             return self._attached(sentence, words_end)
         return self._checked(sentence, groups)
+
+    def _is_echo(self, sentence: str) -> bool:
+        """The question once more, at the very beginning, of which nothing has been shown yet."""
+        words = without_marks(sentence).strip()
+        return (
+            words.endswith(_QUESTION_MARKS)
+            and not self._shown.released
+            and self._shown.length == self._taken
+            and self._checker.echoes(sentence=words)
+        )
 
     def _verbatim(self, sentence: str) -> str:
         text = sentence[self._taken :]
@@ -127,7 +142,7 @@ class AnswerComposer:
 
     def _attached(self, sentence: str, words_end: int) -> str:
         words = sentence[:words_end]
-        if not self._can_be_cited(words):
+        if sentence.rstrip().endswith(_QUESTION_MARKS) or not self._can_be_cited(words):
             return self._verbatim(sentence)
         head = self._put(sentence[self._taken : words_end])
         marks = self._put_marks(self._checker.best(sentence=words))
@@ -135,7 +150,7 @@ class AnswerComposer:
 
     def _can_be_cited(self, words: str) -> bool:
         stripped = words.strip()
-        if stripped.startswith(_UNCITED_STARTS) or stripped.endswith((":", "：", "?", "？")):
+        if stripped.startswith(_UNCITED_STARTS) or stripped.endswith((":", "：")):
             return False
         if declines(stripped):
             return False

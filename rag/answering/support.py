@@ -31,6 +31,7 @@ _NOVEL_WEIGHT = 0.6
 ANCHOR = 0.2
 # Of two passages cited for one sentence each must have at least this share of it; only the best few are paired.
 _SHARE = 0.2
+_ECHO = 0.8
 _PAIRED = 4
 
 _HAN_RUN = re.compile("[㐀-䶿一-鿿]+")
@@ -82,6 +83,12 @@ class SupportChecker:
         self._question_terms = frozenset(terms_of(question))
         self._question_numbers = numbers_in(normalise(question))
         self._by_number = {source.number: _Haystack.of(source) for source in sources}
+
+    def echoes(self, *, sentence: str) -> bool:
+        """Whether the sentence only says the question again, as small models like to begin."""
+        terms = frozenset(terms_of(sentence))
+        together = terms | self._question_terms
+        return bool(terms) and len(terms & self._question_terms) >= _ECHO * len(together)
 
     def support(self, *, sentence: str, numbers: Sequence[int]) -> Support:
         """How far the passages ``numbers`` together support the sentence. One that was not given supports nothing."""

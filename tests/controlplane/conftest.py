@@ -1,6 +1,13 @@
 import pytest
+from django.core.cache import cache
 
 from tests.controlplane.organisations import Organisation, make_organisation
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted_yet() -> None:
+    """All tests sign in from one address, and would be throttled for each other."""
+    cache.clear()
 
 
 @pytest.fixture

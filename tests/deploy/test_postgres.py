@@ -153,6 +153,22 @@ def test_the_application_role_may_not(app: psycopg.Connection, statement: str) -
         app.execute(statement)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_the_application_role_enters_no_other_database(server: Servers, database: str) -> None:
+    with pytest.raises(errors.OperationalError, match="permission denied for database"):
+        psycopg.connect(server.urls.app.removesuffix("karez") + database)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("statement_timeout", "1min"), ("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "5min")],
+)
+def test_the_application_role_holds_nothing_up_for_long(
+    app: psycopg.Connection, name: str, value: str
+) -> None:
+    assert _one(app, f"SHOW {name}") == value
+
+
 def test_a_database_of_the_owner_starts_with_the_same_rights(server: Servers) -> None:
     """The test suite's own database is one."""
     with psycopg.connect(server.urls.owner, autocommit=True) as owner:

@@ -46,7 +46,9 @@ def verify(*, tenant_id: UUID) -> Verification:
     count = expected - 1
     if (count, previous) != (head.sequence, head.hash):
         where = f"the head of the chain is at {head.sequence}, the last event at {count}"
-        reason = where if count != head.sequence else "the head of the chain does not follow from the last event"
+        reason = (
+            where if count != head.sequence else "the head of the chain does not follow from the last event"
+        )
         return Verification(count, Break(expected, reason))
     if head.latest != count:
         return Verification(count, Break(expected, f"event {head.latest} stands after the head of the chain"))

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -24,11 +23,11 @@ class KeysetPagination(CursorPagination):
     max_page_size = 200
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
-        """Raises InvalidInput for a cursor that none of our pages gave."""
+        """Of a QuerySet. Raises InvalidInput for a cursor that none of its pages gave."""
         self._key = queryset.model._meta.pk
-        page = super().paginate_queryset(queryset, request, view)
+        page: list[Any] | None = super().paginate_queryset(queryset, request, view)
         # Not what the request's Host header says: whoever chooses that would choose where our links lead.
         self.base_url = settings.BASE_URL.rstrip("/") + request.get_full_path()
         return page
@@ -43,7 +42,9 @@ class KeysetPagination(CursorPagination):
                 code="invalid_cursor",
                 field="cursor",
                 detail=_("This cursor belongs to no list."),
-                remedy=_("Follow the links “next” and “previous” of a list, or begin again without a cursor."),
+                remedy=_(
+                    "Follow the links “next” and “previous” of a list, or begin again without a cursor."
+                ),
             ) from error
         return cursor
 

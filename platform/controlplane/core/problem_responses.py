@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from controlplane.core.problems import (
+    BadRequest,
     Conflict,
     Forbidden,
     InvalidInput,
@@ -82,6 +83,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         return response_of(Forbidden(code="forbidden", detail=_("You may not do this.")))
     if isinstance(exc, RequestDataTooBig):
         return response_of(TooLarge(code="body_too_large", detail=_("The request's body is too large.")))
+    if isinstance(exc, RecursionError):  # JSON within JSON within JSON
+        return response_of(BadRequest(code="nested_too_deeply", detail=_("The body is nested too deeply.")))
     if isinstance(exc, exceptions.ValidationError):
         return response_of(_invalid(exc))
     if isinstance(exc, exceptions.APIException):

@@ -35,7 +35,6 @@ class EmailBackend(BaseBackend):
 
 def _hash_anew(user: User, password: str) -> None:
     """Django asks for it when the stored hash was made with other parameters than today's."""
-    user.set_password(password)
-    user._password = None  # not a change of password: no validator is to be told
+    user.password = make_password(password)
     with scoped(Scope(user_id=user.pk)):
         user.save(update_fields=["password"])

@@ -52,7 +52,7 @@ def form_content(request: Request) -> Iterator[bytes]:
             yield from (name.encode(), (upload.name or "").encode(errors="replace"), _sha256(upload))
 
 
-def _sha256(upload: UploadedFile) -> bytes:
+def _sha256(upload: "UploadedFile[Any]") -> bytes:
     if known := getattr(upload, "sha256", ""):  # computed while it was received
         return str(known).encode()
     digest = hashlib.sha256()

@@ -4,7 +4,7 @@ The views around these have no transaction of their own: what a refusal records 
 transaction is open while a password is hashed.
 """
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, get_user, login, logout
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -32,7 +32,7 @@ def session_start(*, request: HttpRequest, email: str, password: str) -> Princip
 
 def session_end(*, request: HttpRequest) -> None:
     """No error for somebody who is not signed in."""
-    user = getattr(request, "user", None)
+    user = get_user(request)
     if not isinstance(user, User):
         logout(request)
         return

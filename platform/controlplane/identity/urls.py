@@ -2,9 +2,13 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.identity import views
+from controlplane.identity.throttles import SignInByAddress, SignInByEmail
+
+# Without a transaction around it: see `sign_in`.
+session = non_atomic_requests(views.Session.as_view(throttle_classes=(SignInByAddress, SignInByEmail)))
 
 urlpatterns = [
-    path("session", non_atomic_requests(views.Session.as_view())),
+    path("session", session),
     path("me", views.Me.as_view()),
     path("me/password", views.Password.as_view()),
     path("members", views.Members.as_view()),

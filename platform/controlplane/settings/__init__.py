@@ -82,7 +82,8 @@ def _database(url: str) -> dict[str, Any]:
         # The tenant is set per transaction, so every request is one.
         "ATOMIC_REQUESTS": True,
         "CONN_MAX_AGE": 0 if ENV.database_pool else 60,
-        "CONN_HEALTH_CHECKS": not ENV.database_pool,
+        # A connection that outlived its server is replaced when it is next taken.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {**options, "prepare_threshold": None, "connect_timeout": 5},
     }
 
@@ -180,8 +181,12 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# A worker keeps its database connection from task to task (the prefix is doubled: Celery's own name has one).
+CELERY_CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_BEAT_SCHEDULE = {
     "documents.sweep": {"task": "documents.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "documents.cleanup": {"task": "documents.cleanup", "schedule": 300.0, "options": {"expires": 300}},
+    "documents.cleanup_files": {"task": "documents.cleanup_files", "schedule": crontab(minute=7, hour="*/6")},
     "identity.purge_idempotency": {"task": "identity.purge_idempotency", "schedule": crontab(minute=17)},
     "identity.clear_sessions": {"task": "identity.clear_sessions", "schedule": crontab(minute=41, hour=19)},
 }

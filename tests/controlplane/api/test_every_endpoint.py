@@ -1,15 +1,16 @@
 """What holds for every endpoint there is: read from the URL configuration, so a new one is covered from its first day."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
-from controlplane.core.scope import platform_scope
-from controlplane.identity.models import KeyScope
-from controlplane.tenants.models import Tenant
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from controlplane.core.scope import platform_scope
+from controlplane.identity.models import KeyScope
+from controlplane.tenants.models import Tenant
 from tests.controlplane.organisations import Organisation
 
 PUBLIC = {("api/v1/session", "POST"), ("api/v1/session", "DELETE"), ("api/v1/openapi.json", "GET")}
@@ -72,6 +73,49 @@ def test_a_key_without_scopes_changes_nothing(committed_organisation: Organisati
         assert response.status_code in (403, 404, 405, 415, 422), (method, path, response.status_code)
     with platform_scope():
         assert Tenant.objects.filter(pk=organisation.tenant.pk).exists()
+
+
+JUNK = ("%00", "%ED%A0%80", "..%2F..", "%27%22%3B--", "9" * 400, "\u6e20" * 300)
+QUERY = ("action", "actor", "target", "status", "cursor", "limit", "knowledge_base", "page", "version", "q")
+BODIES = (
+    b"\x00",
+    b"[]",
+    b'"text"',
+    b"{" * 5000,
+    b"[" * 100_000,
+    b'{"slug": "\\u0000", "name": "\\u0000", "department": "\\u0000", "query": "\\u0000", "email": "\\u0000"}',
+    b'{"slug": "\\ud800", "name": "\\ud800", "department": "\\ud800", "query": "\\ud800", "email": "\\ud800"}',
+    b'{"name": {}, "department": [], "slug": 7, "query": null, "knowledge_bases": "x", "metadata": "\\u0000"}',
+)
+
+
+def with_junk(path: str, junk: str) -> str:
+    for start in ("<str:", "<slug:"):
+        before, found, rest = path.partition(start)
+        path = before + junk + rest.partition(">")[2] if found else path
+    return example(path)
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_junk_is_the_callers_fault(committed_organisation: Organisation, path: str) -> None:
+    """With every right there is, and nonsense everywhere: never an error of ours, and always a problem document."""
+    organisation = committed_organisation
+    client = organisation.key(organisation.root, *KeyScope.values).client
+    client.raise_request_exception = False
+    for junk in JUNK:
+        addresses = [with_junk(path, junk), *(f"{example(path)}?{name}={junk}" for name in QUERY)]
+        for address in addresses:
+            answered(client.get(address), address)
+    for method in METHODS[1:]:
+        for sent in BODIES:
+            content = client.generic(method, example(path), sent, content_type="application/json")
+            answered(content, f"{method} {path} {sent[:60]!r}")
+
+
+def answered(response: Any, what: str) -> None:
+    assert response.status_code < 500, (what, response.status_code, response.content[:300])
+    if response.status_code >= 400:
+        assert response.headers["Content-Type"] == "application/problem+json", what
 
 
 def test_the_description_of_the_api_is_complete(organisation: Organisation) -> None:

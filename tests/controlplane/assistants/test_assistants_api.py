@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.assistants.models import Assistant
 from controlplane.core.scope import tenant_scope
+from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import EmbeddingSpace, KnowledgeBase
 from controlplane.identity.models import KeyScope
 from tests.controlplane.organisations import Organisation
@@ -13,13 +14,13 @@ from tests.controlplane.organisations import Organisation
 URL = "/api/v1/assistants"
 
 
-def knowledge_base(organisation: Organisation) -> KnowledgeBase:
+def knowledge_base(organisation: Organisation, name: str = "rules") -> KnowledgeBase:
     with tenant_scope(organisation.tenant.pk):
         space, _ = EmbeddingSpace.objects.get_or_create(
             tenant=organisation.tenant, model="test", version="1", defaults={"dimension": 512}
         )
         return KnowledgeBase.objects.create(
-            tenant=organisation.tenant, name="rules", department=organisation.finance, space=space
+            tenant=organisation.tenant, name=name, department=organisation.finance, space=space
         )
 
 
@@ -71,6 +72,30 @@ def test_bad_input_makes_nothing(
     response = organisation.key(organisation.finance).client.post(URL, body(**changes), format="json")
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert count(organisation) == 0
+
+
+def test_a_slug_of_another_department_is_taken(organisation: Organisation) -> None:
+    """Although the caller cannot see whose it is."""
+    assert organisation.key(organisation.finance).client.post(URL, body(), format="json").status_code == 201
+    energy = organisation.key(organisation.energy).client
+    response = energy.post(URL, body(department="energy"), format="json")
+    assert (response.status_code, response.json()["code"]) == (409, "slug_taken")
+    assert response.json()["field"] == "slug"
+    assert count(organisation) == 1
+
+
+def test_a_change_keeps_the_knowledge_that_its_author_cannot_see(organisation: Organisation) -> None:
+    secret, plain = knowledge_base(organisation), knowledge_base(organisation, name="public rules")
+    with tenant_scope(organisation.tenant.pk):
+        KnowledgeBase.objects.filter(pk=secret.pk).update(secrecy=Secrecy.SECRET)
+    cleared = organisation.key(organisation.finance, clearance=Secrecy.SECRET).client
+    both = [str(secret.pk), str(plain.pk)]
+    assert cleared.post(URL, body(knowledge_bases=both), format="json").status_code == 201
+    manager = organisation.key(organisation.finance).client
+    assert manager.get(f"{URL}/rules").json()["knowledge_bases"] == [str(plain.pk)]
+    changed = manager.put(f"{URL}/rules", {"name": "renamed", "knowledge_bases": []}, format="json")
+    assert (changed.status_code, changed.json()["knowledge_bases"]) == (200, [])
+    assert cleared.get(f"{URL}/rules").json()["knowledge_bases"] == [str(secret.pk)]
 
 
 def test_a_foreign_knowledge_base_is_unknown(organisation: Organisation, other: Organisation) -> None:

@@ -9,11 +9,12 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.db.utils import ProgrammingError
+from django.db.utils import IntegrityError, ProgrammingError
 
+from controlplane.audit import selectors
 from controlplane.audit.selectors import event_list, verify
 from controlplane.audit.services import AuditOutsideTransaction, record
-from controlplane.core.scope import tenant_scope
+from controlplane.core.scope import Scope, scoped, tenant_scope
 from controlplane.identity.models import KeyScope
 from tests.controlplane.organisations import Organisation
 
@@ -80,15 +81,50 @@ def test_the_application_role_may_only_append(organisation: Organisation, statem
     assert checked(organisation)[1] is None
 
 
-def test_sequence_and_hash_cannot_be_chosen(organisation: Organisation) -> None:
-    with tenant_scope(organisation.tenant.pk), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO audit_auditevent (tenant_id, actor, action, target, data, sequence, at, previous_hash, hash) "
-            "VALUES (%s, 'x', 'y', '', '{}', 999, '2000-01-01', 'p', 'h')",
-            [organisation.tenant.pk],
+@pytest.mark.parametrize("column", ["sequence", "at", "previous_hash", "hash", "id"])
+def test_what_makes_the_chain_cannot_be_chosen(organisation: Organisation, column: str) -> None:
+    value = {"at": "'2000-01-01'", "sequence": "999", "id": "999"}.get(column, "'x'")
+    refused(
+        organisation,
+        f"INSERT INTO audit_auditevent (tenant_id, actor, action, target, data, {column}) "
+        f"VALUES ('{organisation.tenant.pk}', 'x', 'y', '', '{{}}', {value})",
+        ProgrammingError,
+        "permission denied",
+    )
+
+
+def test_a_separator_in_a_field_is_refused(organisation: Organisation) -> None:
+    for fields in ("E'a\\x1f', 'b', 'c'", "'a', E'\\x1fb', 'c'", "'a', 'b', E'c\\x1fd'"):
+        refused(
+            organisation,
+            "INSERT INTO audit_auditevent (tenant_id, actor, action, target, data) "
+            f"VALUES ('{organisation.tenant.pk}', {fields}, '{{}}')",
+            IntegrityError,
+            "audit_event_no_separator",
         )
-    links, broken, _reason = checked(organisation)
-    assert (links, broken) == (5, None)
+
+
+def refused(organisation: Organisation, statement: str, error: type[Exception], words: str) -> None:
+    with (
+        tenant_scope(organisation.tenant.pk),
+        pytest.raises(error, match=words),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert checked(organisation) == (4, None, "")
+
+
+def test_nobody_writes_in_anothers_name(organisation: Organisation) -> None:
+    scope = Scope(tenant_id=organisation.tenant.pk, actor="user:1")
+    own = {"tenant_id": organisation.tenant.pk, "action": "test.done"}
+    with pytest.raises(ProgrammingError, match="row-level security"), scoped(scope):
+        record(**own, actor="user:2")
+    with pytest.raises(ProgrammingError, match="row-level security"), scoped(scope):
+        record(**own, actor="system")
+    with scoped(scope):
+        record(**own, actor="user:1")
+    assert checked(organisation) == (5, None, "")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +142,14 @@ def test_sequence_and_hash_cannot_be_chosen(organisation: Organisation) -> None:
         ),
         ("DELETE FROM audit_auditevent WHERE tenant_id = %s AND sequence = 7", 7, "event 7 is missing"),
         ("DELETE FROM audit_auditevent WHERE tenant_id = %s AND sequence > 8", 9, "head of the chain"),
+        (
+            (
+                "INSERT INTO audit_auditevent (tenant_id, sequence, at, actor, action, target, data, previous_hash, hash) "
+                "VALUES (%s, 12, now(), 'system', 'test.done', '', '{}', '', '')"
+            ),
+            11,
+            "event 12 stands after the head of the chain",
+        ),
     ],
 )
 def test_tampering_past_the_application_is_named(
@@ -127,6 +171,35 @@ def test_tampering_past_the_application_is_named(
     with pytest.raises(CommandError, match=organisation.tenant.slug):
         call_command("audit", "verify", tenant=organisation.tenant.slug, stdout=out)
     assert f"first broken link at event {sequence}" in out.getvalue()
+
+
+def test_a_trail_that_was_removed_whole_is_missing(
+    committed_organisation: Organisation, superuser: psycopg.Connection[Any]
+) -> None:
+    organisation = committed_organisation
+    superuser.execute("DELETE FROM audit_auditevent WHERE tenant_id = %s", [organisation.tenant.pk])
+    assert checked(organisation) == (0, 1, "the head of the chain is at 4, the last event at 0")
+    superuser.execute("DELETE FROM audit_head WHERE tenant_id = %s", [organisation.tenant.pk])
+    assert checked(organisation) == (0, 1, "the chain is missing")
+
+
+def test_an_event_written_during_the_verification_is_no_break(
+    committed_organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits after the links were read, which is when an earlier version asked where the head was."""
+    organisation = committed_organisation
+    write(organisation, 5)
+    batches = selectors._links
+
+    def links_then_write(*arguments: Any) -> Iterator[Any]:
+        yield from batches(*arguments)
+        thread = threading.Thread(target=lambda: (write(organisation, 1), connection.close()))
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(selectors, "_links", links_then_write)
+    assert checked(organisation) == (9, None, "")
+    assert checked(organisation) == (10, None, "")
 
 
 def test_a_rewritten_event_with_a_new_hash_breaks_the_next_link(

@@ -108,6 +108,27 @@ def test_the_application_role_owns_and_bypasses_nothing(superuser: psycopg.Conne
     assert owned == (0,)
 
 
+def test_the_application_role_is_nobody_else(superuser: psycopg.Connection[Any]) -> None:
+    """A member of another role may become it, and has whatever that role was ever granted."""
+    memberships = superuser.execute(
+        "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'karez_app'::regrole"
+    ).fetchall()
+    assert memberships == []
+
+
+def test_functions_with_their_owners_rights_choose_where_names_are_found(
+    superuser: psycopg.Connection[Any],
+) -> None:
+    """Without a search_path of its own such a function would run whatever the caller put before the real thing."""
+    functions = superuser.execute(
+        "SELECT p.oid::regprocedure::text, coalesce(p.proconfig::text, '') FROM pg_proc p "
+        "WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace "
+        "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+    ).fetchall()
+    assert "audit_link()" in [name for name, _ in functions]
+    assert [name for name, configuration in functions if "search_path=pg_catalog" not in configuration] == []
+
+
 def test_own_rows_are_seen(
     superuser: psycopg.Connection[Any], app_dsn: str, victims: tuple[UUID, UUID], owned: list[str]
 ) -> None:
@@ -134,7 +155,7 @@ def test_foreign_rows_cannot_be_touched(
                 open_scope(cursor, victim)
                 cursor.execute("SELECT 1")
         for table in owned:
-            for attack in (read, copy_out, copy_in, insert, update, steal, delete):
+            for attack in (read, copy_out, copy_in, insert, update, steal, delete, truncate):
                 with pool.connection() as connection:
                     with connection.cursor() as cursor:
                         if sight == "wrong":
@@ -204,6 +225,11 @@ def delete(_: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], table: str, 
     unchanged_or_denied(
         cursor, sql.SQL("DELETE FROM {} WHERE tenant_id = %s").format(sql.Identifier(table)), victim
     )
+
+
+def truncate(_: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], table: str, victim: UUID) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.Identifier(table)))
 
 
 def unchanged_or_denied(cursor: psycopg.Cursor[Any], statement: sql.Composed, victim: UUID) -> None:

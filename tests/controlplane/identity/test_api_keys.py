@@ -130,18 +130,3 @@ def test_clearance_of_a_principal(organisation: Organisation) -> None:
     assert (
         organisation.key(organisation.finance, clearance=Secrecy.SECRET).principal.clearance == Secrecy.SECRET
     )
-
-
-def test_a_repeated_write_with_an_idempotency_key_happens_once(organisation: Organisation) -> None:
-    admin = organisation.key(organisation.finance, *KeyScope.values).client
-    before = count(organisation)
-    send = {"format": "json", "HTTP_IDEMPOTENCY_KEY": "import-17"}
-    first = admin.post(URL, body(), **send)
-    again = admin.post(URL, body(), **send)
-    assert again.status_code == 201
-    assert again.json() == first.json()
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert count(organisation) == before + 1
-    other_body = admin.post(URL, body(name="another"), **send)
-    assert (other_body.status_code, other_body.json()["code"]) == (422, "idempotency_key_reused")
-    assert count(organisation) == before + 1

@@ -103,3 +103,20 @@ def test_markdown_headings_and_tables_get_no_marks_of_ours() -> None:
     shown, citations, _ = compose(text)
     assert shown == f"# {HOUSING}\n| {HOUSING} | x |\n{REVIEW}[1]。"
     assert citations == [(1, 2)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 200])
+def test_the_question_said_again_is_left_out(size: int) -> None:
+    question = "高风险客户多久审核一次？"
+    composer = AnswerComposer(checker=SupportChecker(question=question, sources=SOURCES))
+    text = f"{question}{REVIEW}。"
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert "".join(map(composer.feed, pieces)) + composer.finish() == f"{REVIEW}[1]。"
+    (citation,) = composer.citations
+    assert (citation.start, citation.end) == (len(REVIEW), len(REVIEW) + 3)
+
+
+def test_a_question_of_the_answer_itself_gets_no_mark() -> None:
+    shown, citations, _composer = compose(f"{REVIEW}。{HOUSING}，是吗？")
+    assert shown == f"{REVIEW}[1]。{HOUSING}，是吗？"
+    assert citations == [(1, 2)]

@@ -1,0 +1,56 @@
+"""How the parts are put together: what is scheduled exists, what guards is in place, what a worker may take its time for."""
+
+import importlib
+import os
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import get_hasher
+from django.core.management import call_command
+
+from controlplane import celery
+from controlplane.documents.body_limit import BodyLimit
+from controlplane.identity.hashers import Argon2
+from tests.conftest import ROOT
+
+
+def test_every_scheduled_task_is_registered() -> None:
+    celery.app.loader.import_default_modules()
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert {"identity.purge_idempotency", "identity.clear_sessions", "documents.sweep"} <= scheduled
+    assert scheduled - set(celery.app.tasks) == set()
+
+
+def test_the_web_process_bounds_bodies_before_django_reads_them() -> None:
+    asgi = importlib.import_module("controlplane.asgi")
+    assert isinstance(asgi._control_plane, BodyLimit)
+
+
+def test_only_our_own_address_may_send_forms_from_elsewhere() -> None:
+    assert settings.CSRF_TRUSTED_ORIGINS == [settings.BASE_URL]
+
+
+def test_models_and_migrations_agree(db: None) -> None:
+    out = StringIO()
+    call_command("makemigrations", check=True, dry_run=True, stdout=out)
+    assert out.getvalue() == "No changes detected\n"
+
+
+def test_a_worker_may_send_longer_statements_than_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGOPTIONS", raising=False)
+    celery._take_time()
+    assert os.environ["PGOPTIONS"] == "-c statement_timeout=30min"
+
+
+def test_no_proxy_is_trusted_unless_it_is_counted() -> None:
+    show = "from controlplane import settings as s; print(s.REST_FRAMEWORK['NUM_PROXIES'], s.PASSWORD_HASHERS[0])"
+    for count in ("0", "2"):
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "platform"), "KAREZ_TRUSTED_PROXIES": count}
+        done = subprocess.run(
+            [sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [count, f"{Argon2.__module__}.{Argon2.__name__}"]
+    assert get_hasher("default").algorithm == "md5"  # of the tests: hashing slowly is not what they test
