@@ -27,8 +27,9 @@ class Scope:
 
     `clearances` has the departments that may be read, each with the highest secrecy that may be read there.
     `administers` allows changing who belongs where. `unrestricted` lifts the department and secrecy filters inside the
-    tenant (indexing and housekeeping need that); it never lifts the tenant's. `platform` shows the list of tenants and the people, and nothing that a tenant owns.
-    The last two fields show the one row that belongs to a credential somebody presented, before its tenant is known.
+    tenant (indexing and housekeeping need that); it never lifts the tenant's. `platform` shows the list of tenants and
+    the people, and nothing that a tenant owns. The last two fields show the one row that belongs to a credential
+    somebody presented, before its tenant is known.
     """
 
     tenant_id: UUID | None = None
