@@ -65,8 +65,8 @@ def open_scope(cursor: psycopg.Cursor[Any], tenant: UUID | None) -> None:
         "app.tenant_id": str(tenant or ""),
         "app.user_id": str(tenant or ""),
         "app.actor": tenant.hex[:11] if tenant else "",
-        "app.department_ids": f"{{{tenant or ''}}}",
-        "app.clearance": "3",
+        **{f"app.departments_{level}": f"{{{tenant or ''}}}" for level in range(4)},
+        "app.administers": "on",
         "app.unrestricted": "on",
         "app.platform": "on",
     }
