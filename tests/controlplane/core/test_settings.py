@@ -40,7 +40,8 @@ def test_models_and_migrations_agree(db: None) -> None:
 
 
 def test_a_worker_may_send_longer_statements_than_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PGOPTIONS", raising=False)
+    monkeypatch.setenv("PGOPTIONS", "")  # so that it is put back as it was
+    monkeypatch.delenv("PGOPTIONS")
     celery._take_time()
     assert os.environ["PGOPTIONS"] == "-c statement_timeout=30min"
 
