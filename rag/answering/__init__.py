@@ -1,5 +1,12 @@
 """From passages to an answer that cites them: the prompt, the check of every mark, refusing, rewriting a follow-up."""
 
+from rag.answering.answerability import (
+    Answerability,
+    GateQuestion,
+    gate_probability,
+    gate_questions,
+    judge_answerability,
+)
 from rag.answering.composer import AnswerComposer, PlacedCitation
 from rag.answering.extractive import ExtractedAnswer, extracted_answer
 from rag.answering.language import Language, language_of
@@ -19,7 +26,9 @@ from rag.answering.support import SupportChecker
 
 __all__ = [
     "AnswerComposer",
+    "Answerability",
     "ExtractedAnswer",
+    "GateQuestion",
     "Language",
     "PlacedCitation",
     "Prompt",
@@ -36,7 +45,10 @@ __all__ = [
     "estimated_tokens",
     "extracted_answer",
     "follows_up",
+    "gate_probability",
+    "gate_questions",
     "joined_question",
+    "judge_answerability",
     "language_of",
     "refusal_text",
     "rewrite_messages",

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.chat.engines import prompt_settings, sampling
+from controlplane.chat.engines import needs_gate, prompt_settings, sampling
 from controlplane.chat.events import (
     Cited,
     CitedPassage,
@@ -28,6 +28,7 @@ from controlplane.chat.events import (
     Started,
     Timings,
 )
+from controlplane.chat.gate import passages_answer
 from controlplane.chat.models import MessageStatus
 from controlplane.chat.services import (
     NO_USAGE,
@@ -70,7 +71,7 @@ log = logging.getLogger(__name__)
 EXTRACTIVE_MODEL = "extractive"
 _REWRITE_SECONDS = 8.0
 _REWRITE_TOKENS = 80
-_REASONS_OF_EVIDENCE = {"nothing_found": RefusalReason.NOTHING_FOUND}
+_REASONS = {"nothing_found": RefusalReason.NOTHING_FOUND, "not_stated": RefusalReason.MODEL_DECLINED}
 
 
 @dataclass(slots=True)
@@ -184,10 +185,8 @@ class AnswerService:
         run.standalone = await self._standalone(run, engines)
         found = await self._search(run)
         yield Retrieved(run.standalone, len(found.passages), found.degraded)
-        texts = {passage.passage_id: passage.text for passage in found.passages}
-        evidence = judge(query=run.standalone, hits=[p.hit() for p in found.passages], texts=texts)
-        if not evidence.sufficient:
-            reason = _REASONS_OF_EVIDENCE.get(evidence.reason, RefusalReason.WEAK_EVIDENCE)
+        reason = await self._doubt(run, engines, found)
+        if reason is not None:
             ending = self._refuse(run, reason)
         elif not engines:
             ending = self._extract(run, found.passages)
@@ -196,6 +195,23 @@ class AnswerService:
         async with aclosing(ending):
             async for event in ending:
                 yield event
+
+    async def _doubt(
+        self, run: _Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
+    ) -> RefusalReason | None:
+        """Why the passages are not enough to answer from; None when they are."""
+        texts = {passage.passage_id: passage.text for passage in found.passages}
+        evidence = judge(query=run.standalone, hits=[p.hit() for p in found.passages], texts=texts)
+        if engines and found.passages and needs_gate(engines[0]):
+            run.model = engines[0].name
+            verdict = await passages_answer(
+                client=self._registry.client(endpoint=engines[0]),
+                prompt=_prompt(run, engines[0], found.passages),
+                question=run.standalone,
+                evidence=evidence,
+            )
+            return None if verdict.answerable else _REASONS.get(verdict.reason, RefusalReason.WEAK_EVIDENCE)
+        return None if evidence.sufficient else _REASONS.get(evidence.reason, RefusalReason.WEAK_EVIDENCE)
 
     async def _search(self, run: _Run) -> SearchOutcome:
         received = run.received

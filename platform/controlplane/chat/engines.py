@@ -19,6 +19,12 @@ def prompt_settings(engine: EngineEndpoint) -> PromptSettings:
     )
 
 
+def needs_gate(engine: EngineEndpoint) -> bool:
+    """Whether to ask it beforehand if the passages answer: a small model does not say so by itself, and one below a billion
+    parameters cannot tell when it is asked."""
+    return engine.profile == "small" and can_cite(model=engine.model)
+
+
 def sampling(engine: EngineEndpoint, asked: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAI's parameters: what the caller asked for, and our own choice for the rest."""
     if engine.profile == "small":

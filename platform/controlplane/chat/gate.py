@@ -1,0 +1,59 @@
+"""Asks a small engine, before it answers, whether the passages hold the answer: by itself it would never say no."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from inference.client import EngineClient
+from inference.errors import EngineError
+from rag.answering import (
+    Answerability,
+    GateQuestion,
+    Prompt,
+    gate_probability,
+    gate_questions,
+    judge_answerability,
+)
+from rag.answering.answerability import GATE_PARAMETERS
+from rag.retrieval import Evidence
+
+log = logging.getLogger(__name__)
+
+# The first of the questions pays for reading the passages, which the answer then needs no more.
+_GATE_SECONDS = 60.0
+
+
+async def passages_answer(
+    *, client: EngineClient, prompt: Prompt, question: str, evidence: Evidence
+) -> Answerability:
+    """Judged from the engine's own probabilities, or from retrieval alone where the engine gives none."""
+    # One after the other: they share all but their last line, which the engine then reads once.
+    gates = [await _probability(client, asked) for asked in gate_questions(prompt=prompt, question=question)]
+    return judge_answerability(
+        sources=prompt.sources,
+        sufficient_evidence=evidence.sufficient,
+        retrieval_score=evidence.score,
+        gates=gates,
+    )
+
+
+async def _probability(client: EngineClient, asked: GateQuestion) -> float | None:
+    body = {**GATE_PARAMETERS, "messages": [asdict(message) for message in asked.messages]}
+    try:
+        reply = await asyncio.wait_for(_reply(client, body), _GATE_SECONDS)
+    except (EngineError, TimeoutError, ValueError) as error:
+        log.info("the engine did not judge its passages: %s", error)
+        return None
+    return gate_probability(asked=asked, reply=reply)
+
+
+async def _reply(client: EngineClient, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises the `EngineError` family, and ValueError for a body that is no JSON object."""
+    async with client.forward(path="chat/completions", body=body) as response:
+        reply = json.loads(await response.aread())
+    if not isinstance(reply, dict):
+        raise ValueError("no JSON object")
+    return reply
