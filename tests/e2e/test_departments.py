@@ -15,11 +15,23 @@ from tests.e2e.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SECONDS = 180.0
-# Floors over 60 questions with the bundled small model; a larger engine does better (bench/README.md has the figures).
-REFUSED_OF_15 = 14
-ANSWERED_OF_45 = 42
-GOLD_CITED_OF_45 = 38
-RIGHT_OF_45 = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """Of 15 unanswerable questions, and of 45 answerable ones. Below the figures that bench/README.md records for the model:
+    its sampling is greedy, but which of two requests shares a batch changes a word now and then."""
+
+    refused: int
+    answered: int
+    cites_gold: int
+    right: int
+
+
+FLOORS = {
+    "qwen2.5-coder-0.5b": Floors(refused=3, answered=26, cites_gold=22, right=11),
+    "qwen2.5-coder-1.5b": Floors(refused=8, answered=30, cites_gold=26, right=18),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +42,15 @@ class Reply:
     refused: bool
     reason: str
     annotations: list[dict[str, Any]]
+    cited_files: frozenset[str]
 
     def right(self) -> bool:
         content = plain(self.content)
         return all(any(plain(text) in content for text in group) for group in self.question.must_include)
 
     def cites_gold(self) -> bool:
-        titles = {d.path.name: d.title for d in self.pack.documents}
-        gold = {plain(titles[name]) for name in self.question.gold_documents}
-        return any(plain(note["url_citation"]["title"]) in gold for note in self.annotations)
+        names = {d.path.name: d.filename for d in self.pack.documents}
+        return not self.cited_files.isdisjoint(names[name] for name in self.question.gold_documents)
 
 
 def plain(text: str) -> str:
@@ -54,6 +66,7 @@ def ask(platform: Platform, pack: Pack, question: PackQuestion) -> Reply:
         temperature=0,
     )
     choice = answer.choices[0].model_dump()
+    annotations = choice["message"].get("annotations") or []
     karez = choice.get("karez") or answer.model_dump().get("karez") or {}
     return Reply(
         pack=pack,
@@ -61,8 +74,28 @@ def ask(platform: Platform, pack: Pack, question: PackQuestion) -> Reply:
         content=choice["message"]["content"],
         refused=bool(karez.get("refused")),
         reason=str(karez.get("reason", "")),
-        annotations=choice["message"].get("annotations") or [],
+        annotations=annotations,
+        cited_files=frozenset(filename(platform, department, note) for note in annotations),
     )
+
+
+def filename(platform: Platform, department: dict[str, str], note: dict[str, Any]) -> str:
+    opened = httpx.get(
+        f"{platform.base_url}/api/v1/documents/{note['karez']['document_id']}",
+        headers={"Authorization": f"Bearer {department['api_key']}"},
+        timeout=60,
+    )
+    return str(opened.raise_for_status().json()["filename"])
+
+
+@pytest.fixture(scope="module")
+def floors(platform: Platform) -> Floors:
+    headers = {"Authorization": f"Bearer {platform.department('finance')['api_key']}"}
+    models = httpx.get(f"{platform.base_url}/v1/models", headers=headers, timeout=60).json()["data"]
+    known = [FLOORS[model["id"]] for model in models if model["id"] in FLOORS]
+    if not known:
+        pytest.skip("no bundled model could be had: the platform quotes passages instead of answering")
+    return known[0]
 
 
 @pytest.fixture(scope="module")
@@ -77,29 +110,29 @@ def test_the_first_answer_was_shown_with_its_citation(platform: Platform) -> Non
     assert "[1]" in platform.transcript
 
 
-def test_unanswerable_questions_are_refused_with_a_reason(replies: list[Reply]) -> None:
+def test_unanswerable_questions_are_refused_with_a_reason(replies: list[Reply], floors: Floors) -> None:
     unanswerable = [r for r in replies if not r.question.answerable]
     refused = [r for r in unanswerable if r.refused]
     missed = [f"{r.question.id}: {r.content[:80]}" for r in unanswerable if not r.refused]
-    assert len(refused) >= REFUSED_OF_15, missed
+    assert len(refused) >= floors.refused, missed
     assert all(r.reason and r.content and not r.annotations for r in refused)
 
 
-def test_answerable_questions_are_answered_right(replies: list[Reply]) -> None:
+def test_answerable_questions_are_answered_right(replies: list[Reply], floors: Floors) -> None:
     answerable = [r for r in replies if r.question.answerable]
     answered = [r for r in answerable if not r.refused]
-    assert len(answered) >= ANSWERED_OF_45, [r.question.id for r in answerable if r.refused]
+    assert len(answered) >= floors.answered, [r.question.id for r in answerable if r.refused]
     wrong = [f"{r.question.id}: {r.content[:100]}" for r in answered if not r.right()]
-    assert len(answered) - len(wrong) >= RIGHT_OF_45, wrong
+    assert len(answered) - len(wrong) >= floors.right, wrong
 
 
-def test_answers_cite_the_document_that_says_it(replies: list[Reply]) -> None:
+def test_answers_cite_the_document_that_says_it(replies: list[Reply], floors: Floors) -> None:
     answerable = [r for r in replies if r.question.answerable]
     missed = [r.question.id for r in answerable if not r.cites_gold()]
-    assert len(answerable) - len(missed) >= GOLD_CITED_OF_45, missed
+    assert len(answerable) - len(missed) >= floors.cites_gold, missed
 
 
-def test_every_citation_holds(platform: Platform, replies: list[Reply]) -> None:
+def test_every_citation_holds(platform: Platform, replies: list[Reply], floors: Floors) -> None:
     """Each mark stands in the answer, its quote in the document it names, and the asker may open that."""
     checked = 0
     for reply in replies:
@@ -118,7 +151,7 @@ def test_every_citation_holds(platform: Platform, replies: list[Reply]) -> None:
             texts = plain("".join(p["text"] for p in opened.json()["passages"]))
             assert plain(karez["quote"])[:40] in texts
             checked += 1
-    assert checked >= GOLD_CITED_OF_45
+    assert checked >= floors.cites_gold
 
 
 def test_no_department_sees_another(platform: Platform) -> None:
