@@ -230,10 +230,12 @@ def test_below_a_private_directory_root_keeps_it_private() -> None:
         second = project.up()
         second.until(READY)
         assert project.state("access.json")["starts"] == 2
+        assert second.interrupt() == 0
     finally:
         data = Path(start.said().split("data in ")[1].split("/postgres")[0])
         project.remove()
         assert data.parent == Path("/var/lib/karez")
+        wait_for(lambda: not within(data), what="the database's processes ended")
         shutil.rmtree(data)
 
 
