@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag.answering.marks import MarkGroup, mark_groups, marks_end, possible_mark_at, without_marks
+from rag.answering.marks import (
+    MarkGroup,
+    mark_groups,
+    marks_end,
+    possible_mark_at,
+    settled_marks,
+    without_marks,
+)
 from rag.answering.refusal import declines
 from rag.answering.sentences import sentence_end
 from rag.answering.support import SupportChecker, terms_of
@@ -120,6 +127,10 @@ class AnswerComposer:
             self._shown.held.clear()
             self._shown.length = 0
             return ""
+        # Nothing behind the first mark was taken yet, so the rest of the sentence may still change.
+        settled = settled_marks(sentence)
+        words_end += len(settled) - len(sentence) if settled != sentence else 0
+        sentence = settled
         groups = mark_groups(sentence)
         if not groups:
             return self._attached(sentence, words_end)

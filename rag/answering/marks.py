@@ -21,6 +21,12 @@ _OPENING = re.compile(
     r"|[，,、]?\s*(?:资|资料|资料编|资料序|资料来|编|参|参考|参考资|来|出"
     r"|(?:资料编号|资料序号|编号|参考资料|资料来源|来源|出处)\s*(?:为|是)?\s*[:：]?\s*)$|[，,、]\s*$"
 )
+# What a small model means by "最长运行[1]小时": a figure that it put into the brackets of a mark.
+_UNIT = re.compile(
+    r"\s?(?:小时|分钟|秒|周|倍|元|万|亿|%|％|‰|℃|天(?![然气])|日(?![常期前后])|个(?![人体别])|人(?![员民行力工])"
+    r"|年(?![度报检末初])|次(?![日级要])|[kM]?(?:V|W|A|Pa)\b|[kcm]?m\b|kg\b|(?:hour|minute|day|week|month|year)s?\b)"
+)
+_CLAUSE_END = re.compile(r"[，,；;。！？!?\n]|\.(?=\s|$)|$")
 _SEPARATED = re.compile(r"\d{1,2}|[-–—~～至到]")
 _WIDEST_RANGE = 20
 
@@ -70,6 +76,25 @@ def marks_end(text: str, *, start: int) -> tuple[int, bool]:
 def without_marks(text: str) -> str:
     """The text as it reads without its citations."""
     return _MARK.sub("", text)
+
+
+def settled_marks(text: str) -> str:
+    """The sentence with each mark where a reader expects one: "运行[1]小时" has lost a figure to the brackets and gets it
+    back; a mark that was set before the figure it proves, "运行[1]1小时", goes to the end of its clause.
+    """
+    for group in reversed(mark_groups(text)):
+        before, mark, after = text[: group.start], text[group.start : group.end], text[group.end :]
+        if len(group.numbers) == 1 and _UNIT.match(after):
+            text = f"{before}{group.numbers[0]}{after}"
+        elif after[:1].isdigit():
+            at = _clause_end(after)
+            text = f"{before}{after[:at]}{mark}{after[at:]}"
+    return text
+
+
+def _clause_end(text: str) -> int:
+    found = _CLAUSE_END.search(text)
+    return found.start() if found else len(text)
 
 
 def _skip_blanks(text: str, at: int) -> int:

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.answering.marks import mark_groups, marks_end, possible_mark_at, without_marks
+from rag.answering.marks import mark_groups, marks_end, possible_mark_at, settled_marks, without_marks
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,19 @@ def test_marks_after_a_full_stop_belong_to_it() -> None:
 
 def test_without_marks() -> None:
     assert without_marks("甲[1]，乙【2】。") == "甲，乙。"
+
+
+@pytest.mark.parametrize(
+    ("written", "settled"),
+    [
+        ("最长还能运行[1]小时。", "最长还能运行1小时。"),
+        ("最长还能运行[1]1小时。", "最长还能运行1小时[1]。"),
+        ("每[2]3个月一次，并登记。", "每3个月一次[2]，并登记。"),
+        ("It runs for [1] hour at most.", "It runs for 1 hour at most."),
+        ("个人贷款见[1]个人业务一章。", "个人贷款见[1]个人业务一章。"),
+        ("根据[1]，每年一次。", "根据[1]，每年一次。"),
+        ("每年一次[1][2]。", "每年一次[1][2]。"),
+    ],
+)
+def test_a_mark_among_the_words_of_a_figure_is_settled(written: str, settled: str) -> None:
+    assert settled_marks(written) == settled
