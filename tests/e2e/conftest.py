@@ -38,21 +38,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    state = tmp_path_factory.mktemp("坎儿井 state")
+def begin(state: Path, *, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """`before`: a command that starts the platform's."""
     # The suite's own settings must not reach it: it finds everything by itself, as for a newcomer.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAREZ_") or k in KEPT}
     environment |= {"KAREZ_STATE_DIR": str(state), "KAREZ_PORT": str(free_port())}
     environment.setdefault("KAREZ_MODEL", "0.5b")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.embedded", "up"],
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "deploy.embedded", "up"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    state = tmp_path_factory.mktemp("坎儿井 state")
+    process = begin(state)
     timer = threading.Timer(START_SECONDS, process.kill)
     timer.start()
     try:
