@@ -66,6 +66,8 @@ def _lock(lease: Lease) -> IndexJob:
     """
     own = IndexJob.objects.filter(tenant_id=lease.tenant_id, pk=lease.job_id)
     document_id = own.values_list("version__document_id", flat=True).first()
+    if document_id is None:
+        raise LeaseLostError(str(lease.job_id))
     siblings = Version.objects.filter(tenant_id=lease.tenant_id, document_id=document_id)
     jobs = (
         IndexJob.objects.filter(
