@@ -26,14 +26,7 @@ _MODULES = {
 
 # Modules of the standard library that it imports itself inside functions.
 _STANDARD_IMPORTS = ("heapq", "_strptime", "html.entities", "quopri", "bz2", "lzma", "linecache")
-_TEXT_IMPORTS = ("charset_normalizer", "charset_normalizer.legacy")
-_LATE_IMPORTS = {
-    "pdf": ("pdfplumber.table",),
-    "txt": _TEXT_IMPORTS,
-    "csv": _TEXT_IMPORTS,
-    "md": _TEXT_IMPORTS,
-    "html": _TEXT_IMPORTS,
-}
+_LATE_IMPORTS = ("pdfplumber.table", "charset_normalizer", "charset_normalizer.legacy")
 
 
 class Parser(Protocol):
@@ -48,17 +41,15 @@ def parser_for(name: str) -> Parser:
     return cast(Parser, module.parse)
 
 
-def load_everything(name: str) -> None:
-    """Import all that a format may ever need, for a process that is about to lose sight of its own libraries.
+def load_every_format() -> None:
+    """Import all that any format may ever need, for a process whose children lose sight of their libraries.
 
-    Python imports codecs when they are first used, and a message may hold attachments of every format.
+    Python imports codecs when they are first used.
     """
-    for module in _MODULES if name == "eml" else (name,):
-        parser_for(module)
-        for extra in _LATE_IMPORTS.get(module, ()):
-            import_module(extra)
-    for standard in _STANDARD_IMPORTS:
-        import_module(standard)
+    for name in _MODULES:
+        parser_for(name)
+    for module in (*_LATE_IMPORTS, *_STANDARD_IMPORTS):
+        import_module(module)
     for codec in pkgutil.iter_modules(encodings.__path__):
         with contextlib.suppress(ImportError):  # codecs of other operating systems
             import_module(f"encodings.{codec.name}")

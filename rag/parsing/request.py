@@ -1,34 +1,31 @@
-"""What the parent asks of its child, handed over in one environment variable.
-
-Not on the command line: every user of the machine can read that, and file names tell secrets.
-"""
+"""What a worker asks of the fork server: one datagram, with the descriptors of the file and of the answers beside it."""
 
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import asdict, dataclass
 
 from rag.parsing.limits import ParseLimits
 
-VARIABLE = "KAREZ_PARSE_REQUEST"
+MAX_BYTES = 64 * 1024
+STATUS = struct.Struct("=i")  # how a child ended, as `waitpid` gives it; what the server answers
 
 
 @dataclass(frozen=True, slots=True)
 class ParseRequest:
-    """The descriptors the child inherits, the name of the file, its limits, the process to die with."""
+    """The name of the file, its limits, and the folder that the child may write in."""
 
-    input_fd: int
-    result_fd: int
-    parent: int
     filename: str
+    home: str
     limits: ParseLimits
 
-    def to_text(self) -> str:
-        """For the environment."""
-        return json.dumps(asdict(self))
+    def to_bytes(self) -> bytes:
+        """For the socket."""
+        return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def from_text(cls, text: str) -> ParseRequest:
-        """From the environment."""
-        fields = json.loads(text)
+    def from_bytes(cls, data: bytes) -> ParseRequest:
+        """From the socket."""
+        fields = json.loads(data)
         return cls(**(fields | {"limits": ParseLimits(**fields["limits"])}))

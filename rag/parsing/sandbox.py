@@ -87,19 +87,6 @@ def drop_privileges() -> None:
         sys.stderr.write(f"cannot drop privileges: {error}\n")
 
 
-def readable_when_unprivileged(*paths: str) -> bool:
-    """Whether the unprivileged id could still import modules from under these folders."""
-    for path in paths:
-        folder = Path(path).resolve()
-        for step in (folder, *folder.parents):
-            try:
-                if step.exists() and not step.stat().st_mode & 0o001:
-                    return False
-            except OSError:
-                return False
-    return True
-
-
 def forbid_syscalls() -> None:
     """Refuse sockets and new programs from now on, in this process and any it might start."""
     known = _SYSCALLS.get(platform.machine())

@@ -6,21 +6,18 @@ import contextlib
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
-import rag
 from rag.parsing.document import Block, ParsedDocument
 from rag.parsing.errors import ParseError
+from rag.parsing.forking import ForkedChild, StillRunningError, fork_child
 from rag.parsing.limits import MIB, ParseLimits
 from rag.parsing.reader import check_file
-from rag.parsing.request import VARIABLE, ParseRequest
+from rag.parsing.request import ParseRequest
 from rag.parsing.sandbox import UNPRIVILEGED_ID
 from rag.parsing.wire import FrameKind, FrameReader, WireError, unpack_blocks, unpack_document, unpack_error
 
@@ -51,74 +48,25 @@ def parse_in_child(
             return _Watch(child, limits, on_progress, should_cancel).run()
 
 
-@dataclass(slots=True)
-class _Child:
-    process: subprocess.Popen[bytes]
-    results: IO[bytes]
-    stderr: IO[bytes]
-
-
 @contextlib.contextmanager
-def _child(input_fd: int, filename: str, limits: ParseLimits) -> Iterator[_Child]:
-    reading, writing = os.pipe()
-    with contextlib.ExitStack() as stack:
-        results = stack.enter_context(os.fdopen(reading, "rb", buffering=0))
-        with os.fdopen(writing, "wb", buffering=0):
-            home = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="karez-parse-", ignore_cleanup_errors=True)
-            )
-            if os.geteuid() == 0:
-                os.chown(home, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
-            request = ParseRequest(input_fd, writing, os.getpid(), filename, limits)
-            process = _spawn(request, home)
-        stack.callback(_end, process)
-        if process.stderr is None:
-            raise RuntimeError("the child was started without a pipe for its errors")
-        stack.enter_context(process.stderr)
-        yield _Child(process, results, process.stderr)
-
-
-def _spawn(request: ParseRequest, home: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "rag.parsing.child"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        cwd=home,
-        env=_environment(request, home),
-        pass_fds=(request.input_fd, request.result_fd),
-        start_new_session=True,
-    )
-
-
-def _environment(request: ParseRequest, home: str) -> dict[str, str]:
-    """Built from nothing: the worker's own environment holds its secrets."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": home,
-        "TMPDIR": home,
-        "PYTHONPATH": str(Path(rag.__file__).resolve().parent.parent),
-        "PYTHONUTF8": "1",
-        "PYTHONNOUSERSITE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        VARIABLE: request.to_text(),
-    }
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child's whole group, if anything of it is left, and collect it."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _child(input_fd: int, filename: str, limits: ParseLimits) -> Iterator[ForkedChild]:
+    with tempfile.TemporaryDirectory(prefix="karez-parse-", ignore_cleanup_errors=True) as home:
+        if os.geteuid() == 0:
+            os.chown(home, UNPRIVILEGED_ID, UNPRIVILEGED_ID)
+        child = fork_child(
+            request=ParseRequest(filename=filename, home=home, limits=limits), input_fd=input_fd
+        )
+        try:
+            yield child
+        finally:
+            child.end()
 
 
 @dataclass(slots=True)
 class _Watch:
     """Listens to one child until it has answered, died, run out of time, or is no longer wanted."""
 
-    child: _Child
+    child: ForkedChild
     limits: ParseLimits
     on_progress: Callable[[float], None] | None
     should_cancel: Callable[[], bool] | None
@@ -180,8 +128,8 @@ class _Watch:
     def _obituary(self, deadline: float) -> ParseError:
         """Why a child ended without an answer."""
         try:
-            code = self.child.process.wait(timeout=max(deadline - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
+            code = self.child.wait(seconds=max(deadline - time.monotonic(), 0.1))
+        except StillRunningError:
             return ParseError("parse_timeout", {"seconds": int(self.limits.seconds)})
         while len(self.stderr) < _STDERR_BYTES and (data := os.read(self.child.stderr.fileno(), _CHUNK)):
             self.stderr += data

@@ -18,7 +18,9 @@ PROBE = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
 
 
 def test_the_first_start_reaches_a_cited_answer_without_any_network(tmp_path: Path) -> None:
-    probe = subprocess.run([*OUTSIDE, sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60)
+    probe = subprocess.run(
+        [*OUTSIDE, sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60
+    )
     if probe.returncode == REFUSED:
         pytest.skip(f"the kernel allows no network namespace: {probe.stderr.strip()}")
     assert "Network is unreachable" in probe.stderr

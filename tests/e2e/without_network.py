@@ -27,14 +27,14 @@ def leave_the_network() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
-def main(command: list[str]) -> int:
+def main(command: list[str]) -> None:
     try:
         leave_the_network()
     except OSError as error:
         sys.stderr.write(f"{error}\n")
-        return REFUSED
+        sys.exit(REFUSED)
     os.execvp(command[0], command)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

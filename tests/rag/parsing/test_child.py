@@ -39,9 +39,10 @@ def patient(limits: ParseLimits) -> ParseLimits:
 
 
 def _children() -> list[psutil.Process]:
-    return [
-        child for child in psutil.Process().children(recursive=True) if "rag.parsing.child" in _words(child)
-    ]
+    """What was forked from a fork server below us, zombies too; the servers themselves stay."""
+    below = psutil.Process().children(recursive=True)
+    servers = {one.pid for one in below if "rag.parsing.forkserver" in _words(one)}
+    return [one for one in below if one.ppid() in servers]
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -152,7 +153,7 @@ def test_a_failing_callback_ends_the_child(spinning: Path, patient: ParseLimits)
     assert _children() == []
 
 
-def test_the_child_dies_with_a_killed_parent(spinning: Path) -> None:
+def test_the_child_dies_with_a_killed_parent_and_leaves_no_file(spinning: Path, tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
         import dataclasses, sys
@@ -162,14 +163,20 @@ def test_the_child_dies_with_a_killed_parent(spinning: Path) -> None:
         parse_in_child(path=Path(sys.argv[1]), filename="spin.xlsx", limits=limits)
         """
     )
-    parent = subprocess.Popen([sys.executable, "-c", script, str(spinning)], cwd=_ROOT)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", script, str(spinning)], cwd=_ROOT, env=environment)
     try:
         child = _wait_for_child()
+        assert len(list(tmp_path.iterdir())) == 1
     finally:
         parent.kill()
         parent.wait()
     gone, alive = psutil.wait_procs([child], timeout=5)
     assert (gone, alive) == ([child], [])
+    end = time.monotonic() + 5
+    while list(tmp_path.iterdir()):
+        assert time.monotonic() < end, "the child's folder is still there"
+        time.sleep(0.05)
 
 
 def test_the_child_inherits_no_secret_and_no_right(
@@ -245,3 +252,63 @@ def test_sockets_and_programs_are_refused() -> None:
         [sys.executable, "-c", _SANDBOX], cwd=_ROOT, capture_output=True, timeout=30, check=True
     )
     assert done.stdout.decode() == "no network\nno program\n"
+
+
+def test_a_killed_server_is_a_crash_and_the_next_file_gets_a_new_one(
+    spinning: Path, patient: ParseLimits, tmp_path: Path
+) -> None:
+    with _parsing(spinning, patient) as errors:
+        child = _wait_for_child()
+        server = psutil.Process(child.ppid())
+        server.kill()
+    assert [(error.code, error.params["signal"]) for error in errors] == [("parse_crashed", 9)]
+    gone, alive = psutil.wait_procs([child], timeout=5)
+    assert (gone, alive) == ([child], [])
+    source = tmp_path / "a.txt"
+    source.write_text("内容", encoding="utf-8")
+    document = parse_in_child(path=source, filename="a.txt", limits=patient)
+    assert [block.text for block in document.blocks] == ["内容"]
+
+
+def test_one_server_serves_several_at_once_and_each_sees_its_own_files_only(
+    spinning: Path, patient: ParseLimits, tmp_path: Path
+) -> None:
+    source = tmp_path / "b.txt"
+    source.write_text("另一份", encoding="utf-8")
+    with _parsing(spinning, patient) as errors:
+        child = _wait_for_child()
+        document = parse_in_child(path=source, filename="b.txt", limits=patient)
+        opened = [str(link.readlink()) for link in Path(f"/proc/{child.pid}/fd").iterdir()]
+        child.kill()
+    assert [block.text for block in document.blocks] == ["另一份"]
+    assert [error.code for error in errors] == ["parse_crashed"]
+    assert [name for name in opened if "socket:" in name] == []
+    assert sum("pipe:" in name for name in opened) == 2
+
+
+def test_the_server_ends_with_its_worker(tmp_path: Path) -> None:
+    source = tmp_path / "c.txt"
+    source.write_text("内容", encoding="utf-8")
+    script = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from rag.parsing import ParseLimits, parse_in_child
+        parse_in_child(path=Path(sys.argv[1]), filename="c.txt", limits=ParseLimits())
+        print("done", flush=True)
+        time.sleep(60)
+        """
+    )
+    worker = subprocess.Popen([sys.executable, "-c", script, str(source)], cwd=_ROOT, stdout=subprocess.PIPE)
+    try:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"done\n"
+        servers = psutil.Process(worker.pid).children()
+        assert len(servers) == 1
+    finally:
+        worker.kill()
+        worker.wait()
+        if worker.stdout:
+            worker.stdout.close()
+    gone, alive = psutil.wait_procs(servers, timeout=5)
+    assert (gone, alive) == (servers, [])
