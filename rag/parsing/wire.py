@@ -15,7 +15,9 @@ from rag.parsing.errors import CODES, ParseError
 
 _HEADER = struct.Struct(">BI")
 _MAX_FRAME = 64 * 1024 * 1024
-_BLOCKS_PER_FRAME = 200
+_FRAME_CHARS, _FRAME_BLOCKS = 1_000_000, 2_000
+# A table beyond this travels as text alone: its cells would double it, and no passage is cut by them.
+_ROWS_CHARS = 2_000_000
 
 
 class FrameKind(IntEnum):
@@ -39,9 +41,16 @@ def frame(kind: FrameKind, content: object) -> bytes:
 
 def document_frames(document: ParsedDocument) -> Iterator[bytes]:
     """A document as several frames, so that neither side holds it twice."""
-    for start in range(0, len(document.blocks), _BLOCKS_PER_FRAME):
-        part = document.blocks[start : start + _BLOCKS_PER_FRAME]
-        yield frame(FrameKind.BLOCKS, [_pack(block) for block in part])
+    part: list[list[object]] = []
+    chars = 0
+    for block in document.blocks:
+        part.append(_pack(block))
+        chars += len(block.text)
+        if chars >= _FRAME_CHARS or len(part) >= _FRAME_BLOCKS:
+            yield frame(FrameKind.BLOCKS, part)
+            part, chars = [], 0
+    if part:
+        yield frame(FrameKind.BLOCKS, part)
     meta = {"title": document.title, "pages": document.pages, "warnings": document.warnings}
     yield frame(FrameKind.DONE, meta)
 
@@ -118,7 +127,8 @@ def _decode(kind: int, body: bytes) -> tuple[FrameKind, object]:
 
 
 def _pack(block: Block) -> list[object]:
-    return [block.kind.value, block.text, block.page, block.level, block.section, block.rows]
+    rows = block.rows if len(block.text) <= _ROWS_CHARS else ()
+    return [block.kind.value, block.text, block.page, block.level, block.section, rows]
 
 
 def _unpack(item: list[object]) -> Block:

@@ -22,6 +22,7 @@ _SENTENCE = re.compile(
 _SEPARATORS = [r"\n", r"(?<=[。！？；])", r"(?<=[.!?;])(?=\s)", r"(?<=[，、：,:])", r"(?<=\s)", ""]
 _HEADER_SHARE = 0.3
 _PIECE_SHARE = 0.75
+_LONGEST_SENTENCE = 20_000  # characters; what is longer is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ def _pieces(text: str, limit: float) -> list[str]:
     """A text too long for one passage, cut at the best place there is: clause, word, character."""
     if weighted_length(text) <= limit:
         return [text]
-    return _cutter(int(limit * _PIECE_SHARE)).split_text(text)
+    cutter = _cutter(int(limit * _PIECE_SHARE))
+    # The cutter's time and memory grow faster than its text.
+    slices = [text[at : at + _LONGEST_SENTENCE] for at in range(0, len(text), _LONGEST_SENTENCE)]
+    return [piece for part in slices for piece in cutter.split_text(part)]
 
 
 @lru_cache(maxsize=16)

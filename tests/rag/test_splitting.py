@@ -156,3 +156,12 @@ def test_senseless_settings_are_refused() -> None:
         SplitSettings(max_chars=5)
     with pytest.raises(ValueError, match="overlap_chars"):
         SplitSettings(max_chars=100, overlap_chars=80)
+
+
+def test_a_line_without_end_is_cut_in_linear_space() -> None:
+    text = "电力设备运行" * 20_000
+    block = Block(BlockKind.PARAGRAPH, text, None, None, (), ())
+    document = ParsedDocument(None, (block,), None, ())
+    passages = split_document(document=document, settings=SplitSettings())
+    assert sum(len(passage.text) for passage in passages) == len(text)
+    assert max(len(passage.text) for passage in passages) <= 500
