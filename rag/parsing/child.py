@@ -51,6 +51,7 @@ def _parse(request: ParseRequest, input_fd: int, result_fd: int, parent: int) ->
         # The kernel forgets the death signal when a process changes its user.
         sandbox.die_with_parent(parent=parent)
         sandbox.limit_resources(limits=request.limits)
+        sandbox.confine_files(home=request.home)
         sandbox.forbid_syscalls()
         return parse_stream(
             stream=stream,

@@ -19,7 +19,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.parsing import child
+from rag.parsing import child, sandbox
 from rag.parsing.registry import load_every_format
 from rag.parsing.request import MAX_BYTES, STATUS, ParseRequest
 
@@ -152,6 +152,10 @@ def _close_all_but(*kept: int) -> None:
 
 def main() -> int:
     requests = socket.socket(fileno=int(sys.argv[1]))
+    if not sandbox.landlock_version():
+        sys.stderr.write(
+            "this kernel has no Landlock (Linux 5.13): a parser can read what the worker's account can\n"
+        )
     # openpyxl would load numpy, and with it threads, only to recognise its number types.
     sys.modules["numpy"] = None  # type: ignore[assignment]
     load_every_format()

@@ -247,6 +247,57 @@ except PermissionError:
 """
 
 
+_CONFINED = """
+import os, sys
+from pathlib import Path
+from rag.parsing import sandbox
+home, secret = sys.argv[1:]
+if not sandbox.landlock_version():
+    print("no landlock")
+    sys.exit()
+sandbox.confine_files(home=home)
+(Path(home) / "own").write_text("x")
+assert (Path(home) / "own").read_text() == "x"
+(Path(home) / "own").unlink()
+import wave  # code is still found
+for attempt in (
+    lambda: Path(secret).read_text(),
+    lambda: Path(secret).write_text("changed"),
+    lambda: Path(secret).unlink(),
+    lambda: os.listdir(Path(secret).parent),
+    lambda: Path("/proc/self/environ").read_bytes(),
+):
+    try:
+        attempt()
+    except PermissionError:
+        print("refused")
+try:
+    os.kill(os.getppid(), 0)
+except PermissionError:
+    print("refused")
+"""
+
+
+def test_no_file_but_its_own_is_seen(tmp_path: Path) -> None:
+    """As any account: root gives its rights up beside this, an ordinary worker has no other to change to."""
+    home, secret = tmp_path / "home", tmp_path / "blobs" / "secret"
+    home.mkdir()
+    secret.parent.mkdir()
+    secret.write_text("of another tenant")
+    done = subprocess.run(
+        [sys.executable, "-c", _CONFINED, str(home), str(secret)],
+        cwd=_ROOT,
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    said = done.stdout.decode().splitlines()
+    if said == ["no landlock"]:
+        pytest.skip("the kernel has no Landlock")
+    assert said[:5] == ["refused"] * 5
+    assert secret.read_text() == "of another tenant"
+
+
 def test_sockets_and_programs_are_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _SANDBOX], cwd=_ROOT, capture_output=True, timeout=30, check=True
