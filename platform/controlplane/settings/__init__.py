@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg.conninfo
+from botocore.config import Config
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 
@@ -98,6 +99,22 @@ CACHES = {
 }
 
 
+def _s3_client() -> Config:
+    style = ENV.s3_addressing_style or ("path" if ENV.s3_endpoint_url else "auto")
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+        s3={"addressing_style": style},
+        signature_version="s3v4",
+        # Stores that only know the older protocol refuse the checksums that newer clients send unasked.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        # A store inside the walls is not behind the proxy to the outside.
+        proxies={} if ENV.s3_endpoint_url else None,
+    )
+
+
 def _document_storage() -> dict[str, Any]:
     if not ENV.s3_bucket:
         return {
@@ -116,6 +133,10 @@ def _document_storage() -> dict[str, Any]:
             "region_name": ENV.s3_region,
             "access_key": ENV.s3_access_key.get_secret_value() if ENV.s3_access_key else None,
             "secret_key": ENV.s3_secret_key.get_secret_value() if ENV.s3_secret_key else None,
+            "verify": str(ENV.s3_ca_bundle) if ENV.s3_ca_bundle else None,
+            # Beyond this a downloaded object goes to a temporary file.
+            "max_memory_size": 8 * 1024 * 1024,
+            "client_config": _s3_client(),
             "file_overwrite": True,
             "default_acl": None,
         },

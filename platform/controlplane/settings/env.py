@@ -37,6 +37,13 @@ class Env(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str | None = None
+    s3_addressing_style: Literal["auto", "path", "virtual"] | None = Field(
+        default=None,
+        description="path where an endpoint is named, as most stores of one's own want, else auto",
+    )
+    s3_ca_bundle: Path | None = Field(
+        default=None, description="certificates that the endpoint is checked against"
+    )
 
     # Engines: a URL of an OpenAI-compatible server, several, or a JSON list (docs/engines.md).
     engines: str = ""
