@@ -18,7 +18,7 @@ from rag.answering.marks import (
     settled_marks,
     without_marks,
 )
-from rag.answering.refusal import declines
+from rag.answering.refusal import declining_phrases
 from rag.answering.sentences import sentence_end
 from rag.answering.support import SupportChecker, terms_of
 
@@ -156,25 +156,22 @@ class AnswerComposer:
         if sentence.rstrip().endswith(_QUESTION_MARKS) or not self._can_be_cited(words):
             return self._verbatim(sentence)
         head = self._put(sentence[self._taken : words_end])
-        marks = self._put_marks(self._checker.best(sentence=words))
+        marks = self._put_marks(self._not_declining(words, self._checker.best(sentence=words)))
         return head + marks + self._put(sentence[max(words_end, self._taken) :])
 
     def _can_be_cited(self, words: str) -> bool:
         stripped = words.strip()
         if stripped.startswith(_UNCITED_STARTS) or stripped.endswith((":", "：")):
             return False
-        if declines(stripped):
-            return False
         return len(terms_of(stripped)) >= _FEWEST_TERMS or any(character.isdigit() for character in stripped)
 
     def _checked(self, sentence: str, groups: Sequence[MarkGroup]) -> str:
         whole = without_marks(sentence)
-        nothing_said = declines(whole)
         shown, at, clause_start = "", self._taken, 0
         for group in groups:
             clause = sentence[clause_start : group.start]
             judged = clause if len(terms_of(clause)) >= _FEWEST_TERMS else whole
-            numbers = () if nothing_said else self._right_numbers(judged, whole, group.numbers)
+            numbers = self._not_declining(whole, self._right_numbers(judged, whole, group.numbers))
             before = sentence[at : group.start]
             shown += self._put(before if numbers else before.rstrip(" ")) + self._put_marks(numbers)
             at = clause_start = group.end
@@ -189,6 +186,11 @@ class AnswerComposer:
             if len(numbers) > 1 and self._checker.supports_jointly(sentence=words, numbers=numbers):
                 return tuple(numbers)
         return self._checker.best(sentence=clause) or self._checker.best(sentence=whole)
+
+    def _not_declining(self, sentence: str, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Those whose passage has the words itself that would else say that nothing was found: "a receipt is not provided"."""
+        phrases = declining_phrases(sentence)
+        return tuple(n for n in numbers if all(self._checker.states(phrase=p, number=n) for p in phrases))
 
     def _put(self, text: str) -> str:
         self._advance_shown(text)

@@ -22,7 +22,7 @@ class RefusalReason(StrEnum):
 _DECLINES = re.compile(
     r"(?:资料|文档|文件|上下文|原文|内容|知识库|信息)(?:片段)?[里中内]?(?:均|都|也|并|中)?(?:没有|未|无|不包含|没)"
     r"(?:明确|直接|具体|相关|任何|能|有)*(?:地)?(?:提及|提到|提供|包含|说明|找到|给出|涉及|记载|规定|信息|内容|答案|列出|指出|查到)"
-    r"|(?:无法|不能|难以)(?:直接|准确)?(?:从|根据|依据|在|由)?[^。，,]{0,12}(?:回答|得知|确定|得出|判断|获知|(?:提供|找到)[^。，,]{0,8}(?:答案|回答|信息))"
+    r"|(?:(?:根据|从|依据|在)[^。，,]{0,10}(?:资料|文档|文件|内容|信息)[^。，,]{0,4})?(?:无法|不能|难以)(?:直接|准确)?(?:从|根据|依据|在|由)?[^。，,]{0,12}(?:回答|得知|确定|得出|判断|获知|(?:提供|找到)[^。，,]{0,8}(?:答案|回答|信息))"
     r"|^\s*(?:抱歉|对不起|很抱歉)|^\s*(?:不知道|无法回答|未提及|没有提到|没有提及|不清楚)"
     r"|\b(?:documents?|passages?|sources?|context|information|text|materials?)\b[^.]{0,40}\b(?:do(?:es)?\s+not|don't|doesn't|"
     r"did\s+not|no)\b[^.]{0,20}\b(?:mention|contain|provide|say|state|specify|include|information|answer|cover)"
@@ -62,6 +62,11 @@ _NAMED = 5
 def declines(sentence: str) -> bool:
     """Whether a sentence of a model says that the passages do not answer."""
     return bool(_DECLINES.search(sentence))
+
+
+def declining_phrases(sentence: str) -> list[str]:
+    """The words that say so. A rule says "无法确定责任人的，…" as well: whoever has the passages looks for them there."""
+    return [match.group().strip() for match in _DECLINES.finditer(sentence)]
 
 
 def refusal_text(*, reason: RefusalReason, language: Language, searched: Sequence[str] = ()) -> str:

@@ -90,6 +90,10 @@ class SupportChecker:
         together = terms | self._question_terms
         return bool(terms) and len(terms & self._question_terms) >= _ECHO * len(together)
 
+    def states(self, *, phrase: str, number: int) -> bool:
+        """Whether the passage has these very words."""
+        return _compact(normalise(phrase)) in self._by_number[number].text
+
     def support(self, *, sentence: str, numbers: Sequence[int]) -> Support:
         """How far the passages ``numbers`` together support the sentence. One that was not given supports nothing."""
         if not numbers or any(number not in self._by_number for number in numbers):

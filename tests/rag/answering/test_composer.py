@@ -123,3 +123,32 @@ def test_a_question_of_the_answer_itself_gets_no_mark() -> None:
     shown, citations, _composer = compose(f"{REVIEW}。{HOUSING}，是吗？")
     assert shown == f"{REVIEW}[1]。{HOUSING}，是吗？"
     assert citations == [(1, 2)]
+
+
+RULES = [
+    Source(1, "问责制度", "无法确定责任人的，由部门负责人承担责任。"),
+    Source(2, "Policy", "If a receipt is not provided, the claim is rejected by Finance within five days."),
+    Source(3, "办事指南", "申请人不能提供身份信息的，窗口应当场一次性告知，并开具补正通知书。"),
+]
+
+
+@pytest.mark.parametrize("mark", ["[{}]", ""])
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        (1, "无法确定责任人的，由部门负责人承担责任{}。"),
+        (2, "If a receipt is not provided, the claim is rejected by Finance within five days{}."),
+        (3, "申请人不能提供身份信息的，窗口应当场一次性告知，并开具补正通知书{}。"),
+    ],
+)
+def test_a_rule_about_what_is_missing_is_an_answer(number: int, answer: str, mark: str) -> None:
+    composer = AnswerComposer(checker=SupportChecker(question="怎么办？", sources=RULES))
+    shown = composer.feed(answer.format(mark.format(number))) + composer.finish()
+    assert shown == answer.format("[1]")
+    assert [citation.number for citation in composer.citations] == [number]
+
+
+def test_what_only_the_model_cannot_find_is_no_answer() -> None:
+    composer = AnswerComposer(checker=SupportChecker(question="责任人是谁？", sources=RULES))
+    assert composer.feed("根据资料无法确定部门负责人和责任人[1]。") + composer.finish() == ""
+    assert not composer.supported
