@@ -45,6 +45,12 @@ class _Shown:
     released: bool = False
 
 
+def _without(sentence: str, groups: Sequence[MarkGroup]) -> str:
+    for group in reversed(groups):
+        sentence = sentence[: group.start] + sentence[group.end :]
+    return sentence
+
+
 class AnswerComposer:
     """Feed the model's text; get the text to show. ``citations`` grows as marks are placed."""
 
@@ -91,7 +97,7 @@ class AnswerComposer:
 
     def _complete(self, *, final: bool) -> tuple[int, int] | None:
         """The sentence at the beginning of the buffer, with the marks behind it; None while more may belong to it."""
-        if (end := sentence_end(self._sentence)) is None:
+        if (end := sentence_end(self._sentence, searched=self._taken)) is None:
             return None
         words_end, punctuation_end = end
         if self._sentence[words_end] == "\n":
@@ -103,12 +109,14 @@ class AnswerComposer:
 
     def _early(self) -> str:
         """The part of an unfinished sentence that no check can change any more."""
-        ended = sentence_end(self._sentence)
-        limit = min(possible_mark_at(self._sentence), len(self._sentence) if ended is None else ended[0])
-        limit = len(self._sentence[:limit].rstrip())
-        if limit <= self._taken or self._may_be_fence():
+        # What was taken holds neither an end nor a mark: looking at the tail alone keeps a text without ends linear.
+        ended = sentence_end(self._sentence, searched=self._taken)
+        limit = possible_mark_at(self._sentence, start=self._taken)
+        limit = limit if ended is None else min(limit, ended[0])
+        text = self._sentence[self._taken : limit].rstrip()
+        limit = self._taken + len(text)
+        if not text or self._may_be_fence():
             return ""
-        text = self._sentence[self._taken : limit]
         self._advance_shown(text)
         self._taken = limit
         return text
@@ -128,10 +136,10 @@ class AnswerComposer:
             self._shown.length = 0
             return ""
         # Nothing behind the first mark was taken yet, so the rest of the sentence may still change.
-        settled = settled_marks(sentence)
+        settled = settled_marks(sentence, given=self._checker.numbers)
         words_end += len(settled) - len(sentence) if settled != sentence else 0
         sentence = settled
-        groups = mark_groups(sentence)
+        groups = mark_groups(sentence, given=self._checker.numbers)
         if not groups:
             return self._attached(sentence, words_end)
         return self._checked(sentence, groups)
@@ -166,7 +174,7 @@ class AnswerComposer:
         return len(terms_of(stripped)) >= _FEWEST_TERMS or any(character.isdigit() for character in stripped)
 
     def _checked(self, sentence: str, groups: Sequence[MarkGroup]) -> str:
-        whole = without_marks(sentence)
+        whole = _without(sentence, groups)
         shown, at, clause_start = "", self._taken, 0
         for group in groups:
             clause = sentence[clause_start : group.start]

@@ -8,7 +8,7 @@ terms that the question does not have weigh more.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, reduce
@@ -83,6 +83,11 @@ class SupportChecker:
         self._question_terms = frozenset(terms_of(question))
         self._question_numbers = numbers_in(normalise(question))
         self._by_number = {source.number: _Haystack.of(source) for source in sources}
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Of the passages that were given."""
+        return self._by_number.keys()
 
     def echoes(self, *, sentence: str) -> bool:
         """Whether the sentence only says the question again, as small models like to begin."""

@@ -1,6 +1,7 @@
 """Whatever the stream's cuts, the same text with the same citations; never a mark that does not hold."""
 
 import random
+import time
 
 import pytest
 
@@ -123,6 +124,80 @@ def test_a_question_of_the_answer_itself_gets_no_mark() -> None:
     shown, citations, _composer = compose(f"{REVIEW}。{HOUSING}，是吗？")
     assert shown == f"{REVIEW}[1]。{HOUSING}，是吗？"
     assert citations == [(1, 2)]
+
+
+PARTS = [
+    *(
+        HOUSING,
+        REVIEW,
+        "[1]",
+        "[2]",
+        "【2】",
+        "[9]",
+        "（资料1）",
+        "。",
+        "，",
+        "\n",
+        ". ",
+        "？",
+        "| a | b |\n",
+        "- ",
+        "1. ",
+    ),
+    *(
+        "[",
+        "]",
+        "资料",
+        "资料2",
+        "资料2套",
+        "来源：",
+        "编号[1]",
+        "，来源：[2]",
+        " ",
+        "…",
+        "Dr. ",
+        "是",
+        "为 ",
+        "：",
+        "，[1]",
+    ),
+    *("[1] ", "[5, 40]℃", "[1]小时", "6", "[7]号", "`a[1]`", "```\n"),
+]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_however_strange_the_text_the_cuts_make_no_difference(seed: int) -> None:
+    chance = random.Random(seed)
+    text = "".join(chance.choice(PARTS) for _ in range(chance.randint(1, 14)))
+    expected = compose(text)[:2] if text else ("", [])
+    for size in (1, 2, 5):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert compose(text, pieces)[:2] == expected
+
+
+@pytest.mark.parametrize(
+    ("passage", "answer"),
+    [
+        (
+            "设备运行环境温度范围为[5, 40]℃，湿度不超过85%。",
+            "设备运行环境温度范围为[5, 40]℃，湿度不超过85%[1]。",
+        ),
+        ("申请人提交资料2套，现场核验原件后退回。", "申请人提交资料2套，现场核验原件后退回[1]。"),
+    ],
+)
+def test_what_only_looks_like_a_mark_stays(passage: str, answer: str) -> None:
+    composer = AnswerComposer(
+        checker=SupportChecker(question="有什么要求？", sources=[Source(1, "手册", passage)])
+    )
+    assert "".join(map(composer.feed, answer)) + composer.finish() == answer
+
+
+def test_a_long_text_without_an_end_is_read_in_linear_time() -> None:
+    composer = AnswerComposer(checker=SupportChecker(question="规定？", sources=SOURCES))
+    begun = time.process_time()
+    for _ in range(20_000):
+        composer.feed("抵押")
+    assert time.process_time() - begun < 5
 
 
 RULES = [

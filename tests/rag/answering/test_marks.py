@@ -41,6 +41,9 @@ def test_a_mark_in_any_of_its_forms(text: str, numbers: tuple[int, ...]) -> None
         "（3）",
         "资料3份",
         "资料2.5%",
+        "提交资料2套，",
+        "交资料1册",
+        "温度为[5, 40]℃",
         "`a[1]`",
         "数组[i]",
         "[x]",
@@ -94,7 +97,23 @@ def test_without_marks() -> None:
         ("个人贷款见[1]个人业务一章。", "个人贷款见[1]个人业务一章。"),
         ("根据[1]，每年一次。", "根据[1]，每年一次。"),
         ("每年一次[1][2]。", "每年一次[1][2]。"),
+        ("[1] 拨6621-0317。", "拨6621-0317[1]。"),
+        ("- [1]，拨6621，找值班员。", "- 拨6621，找值班员[1]。"),
+        ("[1]住宅70%，商业60%[2]。", "住宅70%[1]，商业60%[2]。"),
+        ("告警，最近一次复测是[1]。", "告警，最近一次复测见[1]。"),
+        ("最近一次复测：[1]", "最近一次复测：见[1]"),
+        ("处理意见的依据也就是[1]。", "处理意见的依据也就是[1]。"),
+        ("密码最少要设12位，[1]", "密码最少要设12位[1]"),
+        ("密码最少要设12位，[1]。", "密码最少要设12位[1]。"),
+        ("温度范围为[5, 40]℃。", "温度范围为[5, 40]℃。"),
+        ("[1]", "[1]"),
     ],
 )
 def test_a_mark_among_the_words_of_a_figure_is_settled(written: str, settled: str) -> None:
     assert settled_marks(written) == settled
+
+
+def test_brackets_with_no_passages_number_are_words_of_the_text_unless_they_end_a_clause() -> None:
+    assert mark_groups("[7]号楼", given=[1, 2]) == []
+    assert mark_groups("Room [7] is open", given=[1, 2]) == []
+    assert [group.numbers for group in mark_groups("在[7]，在[9][1]号楼", given=[1, 2])] == [(7,), (9, 1)]
