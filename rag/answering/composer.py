@@ -162,6 +162,8 @@ class AnswerComposer:
     def _attached(self, sentence: str, words_end: int) -> str:
         words = sentence[:words_end]
         if sentence.rstrip().endswith(_QUESTION_MARKS) or not self._can_be_cited(words):
+            # A row gets no mark, but an answer that is a table is one.
+            self._shown.released |= words.lstrip().startswith("|") and self._checker.states_row(row=words)
             return self._verbatim(sentence)
         head = self._put(sentence[self._taken : words_end])
         marks = self._put_marks(self._not_declining(words, self._checker.best(sentence=words)))

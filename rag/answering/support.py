@@ -32,6 +32,7 @@ ANCHOR = 0.2
 # Of two passages cited for one sentence each must have at least this share of it; only the best few are paired.
 _SHARE = 0.2
 _ECHO = 0.8
+_WHOLE = 0.9
 _PAIRED = 4
 
 _HAN_RUN = re.compile("[㐀-䶿一-鿿]+")
@@ -98,6 +99,13 @@ class SupportChecker:
     def states(self, *, phrase: str, number: int) -> bool:
         """Whether the passage has these very words."""
         return _compact(normalise(phrase)) in self._by_number[number].text
+
+    def states_row(self, *, row: str) -> bool:
+        """Whether one passage has everything that a table's row says, a figure among it: a head says nothing."""
+        if not any(character.isdigit() for character in row):
+            return False
+        found = (self.support(sentence=row.replace("|", " "), numbers=[number]) for number in self._by_number)
+        return any(support.attaches and support.overlap >= _WHOLE for support in found)
 
     def support(self, *, sentence: str, numbers: Sequence[int]) -> Support:
         """How far the passages ``numbers`` together support the sentence. One that was not given supports nothing."""

@@ -200,6 +200,14 @@ def test_a_long_text_without_an_end_is_read_in_linear_time() -> None:
     assert time.process_time() - begun < 5
 
 
+@pytest.mark.parametrize(("limit", "shown"), [("3000万元", True), ("5000万元", False)])
+def test_a_table_is_shown_once_a_passage_has_a_row_of_it(limit: str, shown: bool) -> None:
+    source = Source(1, "审批", "分行审批限额为3000万元。")
+    composer = AnswerComposer(checker=SupportChecker(question="审批限额？", sources=[source]))
+    table = f"| 项目 | 限额 |\n|---|---|\n| 分行 | {limit} |\n"
+    assert "".join(map(composer.feed, table)) + composer.finish() == (table if shown else "")
+
+
 RULES = [
     Source(1, "问责制度", "无法确定责任人的，由部门负责人承担责任。"),
     Source(2, "Policy", "If a receipt is not provided, the claim is rejected by Finance within five days."),
