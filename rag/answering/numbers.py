@@ -19,6 +19,8 @@ _SCALES["billion"] = 1_000_000_000
 _ARABIC = re.compile(
     r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(\d[\d,]*(?:\.\d+)?)\s*(亿|千万|百万|万|千|百|thousand\b|million\b|billion\b)?"
 )
+# What a number counts: 万元 and 元 are one unit, the scale is part of the number.
+_UNIT = re.compile(r"\s*(个?[㐀-鿿]|[A-Za-z]+|[%‰℃])")
 _DIGITS: dict[str, Decimal] = {
     **{character: Decimal(value) for value, character in enumerate("零一二三四五六七八九")},
     "〇": Decimal(0),
@@ -80,6 +82,16 @@ def stated_numbers(text: str) -> list[tuple[Decimal, Decimal]]:
         value = chinese_value(match.group().removeprefix("百分之"))
         stated.append((value, value))
     return stated
+
+
+def counted(text: str) -> list[tuple[Decimal, str]]:
+    """Numbers in digits with their units, those without one left out."""
+    found = []
+    for match in _ARABIC.finditer(_ENUMERATOR.sub(" ", text)):
+        digits, scale = _decimal(match.group(1)), match.group(2)
+        if unit := _UNIT.match(match.string, match.end()):
+            found.append((digits * _scale(scale) if scale else digits, unit.group(1).lower()))
+    return found
 
 
 def missing_numbers(sentence: str, *, among: Numbers) -> list[Decimal]:

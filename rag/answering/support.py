@@ -16,7 +16,8 @@ from itertools import combinations
 from operator import or_
 
 from rag.answering.language import language_of
-from rag.answering.numbers import Numbers, missing_numbers, numbers_in, stated_numbers
+from rag.answering.numbers import Numbers, counted, missing_numbers, numbers_in, stated_numbers
+from rag.answering.polarity import clauses_of, polarity_of
 from rag.answering.sentences import split_sentences
 from rag.answering.source import Source
 from rag.text import normalise
@@ -35,6 +36,18 @@ _ECHO = 0.8
 _WHOLE = 0.9
 _PAIRED = 4
 
+_WHETHER = re.compile(
+    r"吗\s*[？?]?$|是否|是不是|能否|可否|对不对|^(?:is|are|was|were|does|do|did|can|may|must|has|have)\b",
+    re.IGNORECASE,
+)
+_BOUND = re.compile(
+    r"超过|以上|以下|以内|不足|低于|高于|少于|多于|至少|最多|不满|达到|"
+    r"\b(?:over|above|under|below|exceed\w*|more than|less than|up to|at most|at least|between)\b",
+    re.IGNORECASE,
+)
+# So much of a clause must stand in a rule's clause for the two to speak of the same.
+_SAME_RULE = 0.5
+_FEWEST_OF_A_RULE = 3
 _HAN_RUN = re.compile("[㐀-䶿一-鿿]+")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’_./-]*[a-z0-9]|[a-z0-9]")
 _CODE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
@@ -82,6 +95,7 @@ class SupportChecker:
     def __init__(self, *, question: str, sources: Sequence[Source]) -> None:
         self._question = _compact(normalise(question))
         self._question_terms = frozenset(terms_of(question))
+        self._asks_whether = bool(_WHETHER.search(question.strip()))
         self._question_numbers = numbers_in(normalise(question))
         self._by_number = {source.number: _Haystack.of(source) for source in sources}
 
@@ -144,6 +158,10 @@ class SupportChecker:
         known = reduce(or_, (haystack.numbers for haystack in haystacks), self._question_numbers)
         if missing := missing_numbers(sentence, among=known):
             return f"{missing[0]:f}"
+        if comparable and (other := self._only_asked(sentence, haystacks)):
+            return other
+        if comparable and (opposed := _opposed(sentence, haystacks)):
+            return opposed
         if stray := self._stray_number(sentence, haystacks, comparable=comparable):
             return stray
         for name in names_in(sentence):
@@ -152,6 +170,25 @@ class SupportChecker:
                 continue
             if comparable or any(character.isdigit() for character in name):
                 return name  # across languages a name without digits may have been translated
+        return ""
+
+    def _only_asked(self, sentence: str, haystacks: Sequence[_Haystack]) -> str:
+        """A number of the question that the passages do not have, where they state another one of the same unit.
+
+        "Is the limit 500?" does not make 500 true. A sentence that gives the passage's number beside it compares, and a
+        passage that sets a bound ("above 500 the board decides") speaks of other numbers too, unless the question is whether.
+        """
+        known = reduce(or_, (haystack.numbers for haystack in haystacks)).values
+        said = counted(sentence)
+        for value, unit in said:
+            if value in known or value not in self._question_numbers.values:
+                continue
+            place = _nearest(frozenset(terms_of(sentence)), haystacks)
+            others = {number for number, its in place.counted if its == unit} if place else set()
+            if not others or any(number in others for number, its in said if its == unit):
+                continue
+            if self._asks_whether or not place or not place.bounds:
+                return f"{value:f}"
         return ""
 
     def _stray_number(self, sentence: str, haystacks: Sequence[_Haystack], *, comparable: bool) -> str:
@@ -192,6 +229,8 @@ class _Place:
 
     terms: frozenset[str]
     numbers: Numbers
+    counted: tuple[tuple[Decimal, str], ...]
+    bounds: bool
 
     def states(self, value: Decimal, bare: Decimal) -> bool:
         return value in self.numbers.values or bare in self.numbers.bare
@@ -204,6 +243,7 @@ class _Haystack:
     numbers: Numbers
     language: str
     places: tuple[_Place, ...]
+    rules: tuple[tuple[frozenset[str], int], ...]
 
     @classmethod
     def of(cls, source: Source) -> _Haystack:
@@ -214,6 +254,11 @@ class _Haystack:
             numbers=numbers_in(text),
             language=language_of(source.text),
             places=_places(text),
+            rules=tuple(
+                (frozenset(terms_of(clause)), polarity)
+                for clause in clauses_of(text)
+                if (polarity := polarity_of(clause))
+            ),
         )
 
 
@@ -222,9 +267,35 @@ def _places(text: str) -> tuple[_Place, ...]:
     before: frozenset[str] = frozenset()
     for sentence in split_sentences(text):
         terms = frozenset(terms_of(sentence))
-        found.append(_Place(terms=terms | before, numbers=numbers_in(sentence)))
+        found.append(
+            _Place(
+                terms=terms | before,
+                numbers=numbers_in(sentence),
+                counted=tuple(counted(sentence)),
+                bounds=bool(_BOUND.search(sentence)),
+            )
+        )
         before = terms
     return tuple(found)
+
+
+def _nearest(terms: frozenset[str], haystacks: Sequence[_Haystack]) -> _Place | None:
+    """The place that shares the most terms."""
+    places = [place for haystack in haystacks for place in haystack.places if terms & place.terms]
+    return max(places, key=lambda place: len(terms & place.terms), default=None)
+
+
+def _opposed(sentence: str, haystacks: Sequence[_Haystack]) -> str:
+    """A clause that allows what the passages forbid, or the other way round."""
+    for clause in clauses_of(sentence):
+        terms, polarity = frozenset(terms_of(clause)), polarity_of(clause)
+        if not polarity or len(terms) < _FEWEST_OF_A_RULE:
+            continue
+        rules = [(len(terms & its), sign) for haystack in haystacks for its, sign in haystack.rules]
+        shared = max((share for share, _sign in rules), default=0)
+        if shared >= _SAME_RULE * len(terms) and (shared, polarity) not in rules:
+            return clause.strip()
+    return ""
 
 
 def _compact(text: str) -> str:

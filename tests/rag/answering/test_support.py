@@ -76,6 +76,37 @@ def test_numbers_and_names_of_the_question_need_not_be_in_the_passage() -> None:
     assert found.keeps
 
 
+LIMITS = [
+    Source(1, "授信", "信用贷款单户限额为300万元，由总行审批。"),
+    Source(2, "采购", "单笔超过50万元的采购由采购委员会审批。"),
+    Source(3, "保密", "客户信息不得通过个人邮箱外传，违者通报批评。"),
+    Source(4, "Travel", "Employees must not book first class tickets on their own."),
+    Source(5, "礼品", "员工不得接受单次价值超过300元的礼品。未经批准不得加班。"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "number", "kept"),
+    [
+        ("信用贷款单户限额是500万元吗？", "是的，信用贷款单户限额为500万元", 1, False),
+        ("信用贷款单户限额是500万元吗？", "信用贷款单户限额不是500万元，而是300万元", 1, True),
+        ("信用贷款单户限额是300万元吗？", "是的，信用贷款单户限额为300万元", 1, True),
+        ("80万元的采购由谁审批？", "80万元的采购由采购委员会审批", 2, True),
+        ("客户信息能否外传？", "客户信息可以通过个人邮箱外传", 3, False),
+        ("客户信息能否外传？", "客户信息严禁通过个人邮箱外传", 3, True),
+        ("First class?", "Employees may book first class tickets on their own", 4, False),
+        ("First class?", "Employees can't book first class tickets on their own", 4, True),
+        ("礼品？", "员工可以接受单次价值300元以下的礼品", 5, True),
+        ("加班？", "经批准可以加班", 5, True),
+    ],
+)
+def test_neither_the_questions_number_nor_the_opposite_of_a_rule_is_supported(
+    question: str, sentence: str, number: int, kept: bool
+) -> None:
+    checked = SupportChecker(question=question, sources=LIMITS)
+    assert checked.support(sentence=sentence, numbers=[number]).keeps == kept
+
+
 def test_repeating_the_question_proves_nothing() -> None:
     question = "以住宅抵押的抵押率是谁批准的？"
     assert checker(question).best(sentence="以住宅抵押的抵押率是张三批准的") == ()
