@@ -88,7 +88,7 @@ class _Run:
     usage: Usage = NO_USAGE
     finish_reason: str = "stop"
     first_token_ms: int | None = None
-    settled: bool = False
+    saving: "asyncio.Task[None] | None" = None
 
     def milliseconds(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
@@ -130,7 +130,7 @@ class AnswerService:
         started = time.monotonic()
         if question.model:
             await self._check_model(question.model)
-        received = await in_thread(_receive, question)
+        received = await self._received(question)
         run = _Run(received=received, started=started, standalone=received.text)
         ending = MessageStatus.FAILED, "internal_error"
         try:
@@ -149,10 +149,10 @@ class AnswerService:
             ending = MessageStatus.STOPPED, ""
             raise
         finally:
-            if not run.settled:
+            if run.saving is None:
                 # This task is being cancelled, because the client is gone, or is failing: what is left to do runs on its own.
                 status, reason = ending
-                in_background(self._settle(run, run.outcome(status, reason=reason)))
+                run.saving = in_background(_saved(received, run.outcome(status, reason=reason)))
 
     async def _check_model(self, name: str) -> None:
         """An unknown model is the caller's mistake; an engine that is down is not, and the question is kept first."""
@@ -166,12 +166,18 @@ class AnswerService:
         await self._settle(run, run.outcome(MessageStatus.FAILED, reason=problem.code))
         return Failed(problem)
 
-    async def _settle(self, run: _Run, outcome: Outcome) -> None:
-        run.settled = True
+    async def _received(self, question: Question) -> ReceivedQuestion:
+        storing = in_background(in_thread(_receive, question))
         try:
-            await in_thread(_save, run.received, outcome)
-        except DatabaseError:  # it is down, or the conversation was deleted meanwhile
-            log.exception("the outcome of message %s was not saved", run.received.question_id)
+            return await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            in_background(_stopped_at_once(storing))
+            raise
+
+    async def _settle(self, run: _Run, outcome: Outcome) -> None:
+        # In a task of its own: the client may hang up while the save waits for a thread.
+        run.saving = in_background(_saved(run.received, outcome))
+        await asyncio.shield(run.saving)
 
     async def _events(self, run: _Run, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
         received = run.received
@@ -334,6 +340,22 @@ def _receive(question: Question) -> ReceivedQuestion:
 def _save(received: ReceivedQuestion, outcome: Outcome) -> None:
     with scoped(received.principal.scope()):
         answer_save(received=received, outcome=outcome)
+
+
+async def _saved(received: ReceivedQuestion, outcome: Outcome) -> None:
+    try:
+        await in_thread(_save, received, outcome)
+    except DatabaseError:
+        log.exception("the outcome of message %s was not saved", received.question_id)
+
+
+async def _stopped_at_once(storing: "asyncio.Task[ReceivedQuestion]") -> None:
+    """The client hung up while its question was being stored: it must not stay without an end."""
+    try:
+        received = await storing
+    except (Problem, DatabaseError):
+        return
+    await _saved(received, Outcome(status=MessageStatus.STOPPED, model=""))
 
 
 def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:

@@ -141,18 +141,22 @@ def _record_question(question: Question, received: ReceivedQuestion) -> None:
 
 @transaction.atomic
 def answer_save(*, received: ReceivedQuestion, outcome: Outcome) -> None:
-    """Store how the question ended. A failure without a word of an answer leaves only the question, marked as failed."""
+    """Store how the question ended. A failure without a word of an answer leaves only the question, marked as failed.
+
+    Of a conversation that was deleted meanwhile only the audit event remains.
+    """
     tenant_id = received.principal.tenant
+    # First, for its lock: from here on the conversation cannot be deleted.
+    kept = Conversation.objects.filter(tenant_id=tenant_id, pk=received.conversation_id).update(
+        updated_at=timezone.now()
+    )
     Message.objects.filter(tenant_id=tenant_id, pk=received.question_id).update(
         status=outcome.status,
         reason=outcome.reason,
         standalone_question=_storable(outcome.standalone_question),
     )
-    if outcome.content or outcome.reasoning or outcome.status == MessageStatus.ANSWERED:
+    if kept and (outcome.content or outcome.reasoning or outcome.status == MessageStatus.ANSWERED):
         _store_answer(received, outcome)
-    Conversation.objects.filter(tenant_id=tenant_id, pk=received.conversation_id).update(
-        updated_at=timezone.now()
-    )
     record(
         tenant_id=tenant_id,
         actor=received.principal.actor,

@@ -35,14 +35,15 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await sync_to_async(run, thread_sensitive=False, executor=_threads())()
 
 
-_background: "set[asyncio.Task[None]]" = set()
+_background: "set[asyncio.Task[Any]]" = set()
 
 
-def in_background(work: Coroutine[Any, Any, None]) -> None:
-    """Start work that must go on although the task that asks for it is being cancelled."""
+def in_background(work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+    """Start work that must go on although the task that asks for it is being cancelled. Awaiting it needs a shield."""
     task = asyncio.get_running_loop().create_task(work)
     _background.add(task)
     task.add_done_callback(_background.discard)
+    return task
 
 
 async def background_done() -> None:
