@@ -42,7 +42,7 @@ from controlplane.chat.sources import cited_passages, sources_of, sources_seen
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
 from controlplane.core.scope import scoped
-from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages
+from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages_async
 from controlplane.serving.registry import Registry, engine_unavailable
 from inference.client import Delta, Message, Usage
 from inference.endpoints import EngineEndpoint
@@ -221,8 +221,7 @@ class AnswerService:
 
     async def _search(self, run: _Run) -> SearchOutcome:
         received = run.received
-        return await in_thread(
-            search_passages,
+        return await search_passages_async(
             principal=received.principal,
             knowledge_base_ids=received.knowledge_base_ids,
             query=run.standalone[:LONGEST_QUERY],

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextvars import copy_context
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -14,12 +15,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _FEWEST_THREADS = 4
+_MOST_WAITING = 32
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
     # As many as there are pooled connections: more would only wait for one.
     return ThreadPoolExecutor(max(_FEWEST_THREADS, settings.ENV.database_pool), thread_name_prefix="database")
+
+
+@cache
+def _waiting_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MOST_WAITING, thread_name_prefix="waiting")
+
+
+async def in_waiting_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking work that needs no database, such as a call of another service: however long it hangs, it keeps no thread
+    from those that do."""
+    return await asyncio.get_running_loop().run_in_executor(
+        _waiting_threads(), partial(copy_context().run, work, *args, **kwargs)
+    )
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,6 +4,7 @@ Two short transactions with the embedding of the query between them, so that a s
 Bases of different embedding spaces are searched each in its own and put together by score, which is calibrated per model.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
 from controlplane.audit.services import record
+from controlplane.core.offload import in_thread, in_waiting_thread
 from controlplane.core.problems import Unavailable, not_found
 from controlplane.core.scope import scoped
 from controlplane.documents.embedding import embedding_client, makes
@@ -35,7 +37,12 @@ MOST_RESULTS = 50
 LONGEST_QUERY = 4000
 # Somebody waits for a query: rather the keywords alone at once than everything in a minute.
 _QUERY_LIMITS = EmbeddingLimits(connect_seconds=2, timeout_seconds=10, attempts=2, backoff_seconds=0.2)
+_EMBEDDED_SECONDS = 12.0
 _DESCRIBED_SECONDS = 30.0
+# After a failure nobody waits for the service again so long: its requests would only pile up.
+_RESTING_SECONDS = 5.0
+
+_Spaces = list[tuple[EmbeddingSpace, list[UUID]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,41 @@ def search_passages(
     While the embedding service is down, or runs another model than a base was indexed with, a hybrid search falls back to
     keywords and says so. Raises NotFound for a base that the principal cannot read, and Unavailable in dense mode.
     """
-    with scoped(principal.scope()):
-        spaces = _spaces(principal, knowledge_base_ids)
+    spaces = _found_spaces(principal, knowledge_base_ids)
     embedded = _embedded(query) if mode != "keyword" and spaces else None
+    return _searched(principal, spaces, query=query, mode=mode, top_k=top_k, embedded=embedded)
+
+
+async def search_passages_async(
+    *, principal: Principal, knowledge_base_ids: Sequence[UUID], query: str, top_k: int = 10
+) -> SearchOutcome:
+    """A hybrid search from the event loop: the embedding service is awaited on no thread that the database needs."""
+    spaces = await in_thread(_found_spaces, principal, knowledge_base_ids)
+    embedded: _Embedded | None = None
+    if spaces:
+        try:
+            embedded = await asyncio.wait_for(in_waiting_thread(_embedded, query), _EMBEDDED_SECONDS)
+        except TimeoutError:
+            log.warning("the query was not embedded in %s s", _EMBEDDED_SECONDS)
+    return await in_thread(
+        _searched, principal, spaces, query=query, mode="hybrid", top_k=top_k, embedded=embedded
+    )
+
+
+def _found_spaces(principal: Principal, knowledge_base_ids: Sequence[UUID]) -> "_Spaces":
+    with scoped(principal.scope()):
+        return _spaces(principal, knowledge_base_ids)
+
+
+def _searched(
+    principal: Principal,
+    spaces: "_Spaces",
+    *,
+    query: str,
+    mode: Mode,
+    top_k: int,
+    embedded: "_Embedded | None",
+) -> SearchOutcome:
     hits: list[Hit] = []
     degraded = False
     with scoped(principal.scope()), connection.cursor() as cursor:
@@ -127,7 +166,7 @@ def record_search(
         )
 
 
-def _spaces(principal: Principal, base_ids: Sequence[UUID]) -> list[tuple[EmbeddingSpace, list[UUID]]]:
+def _spaces(principal: Principal, base_ids: Sequence[UUID]) -> _Spaces:
     bases = KnowledgeBase.objects.filter(tenant_id=principal.tenant, pk__in=base_ids).select_related("space")
     found = {base.pk: base.space for base in bases}
     for id_ in base_ids:
@@ -174,11 +213,14 @@ class _Embedded:
 
 
 def _embedded(query: str) -> _Embedded | None:
-    """None while the service is down."""
+    """None while the service is down, and for some seconds after it failed."""
+    if _served.resting():
+        return None
     try:
         model = _served.model()
         return _Embedded(vector=_client().embed(texts=[query], purpose="query")[0], model=model)
     except EngineError as error:
+        _served.rest()
         log.warning("the query was not embedded: %s", error)
         return None
 
@@ -200,6 +242,15 @@ class _Served:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: tuple[EmbeddingModel, float] | None = None
+        self._resting_until = 0.0
+
+    def rest(self) -> None:
+        """It failed."""
+        self._resting_until = time.monotonic() + _RESTING_SECONDS
+
+    def resting(self) -> bool:
+        """Whether it failed so lately that it is not worth asking."""
+        return time.monotonic() < self._resting_until
 
     def model(self) -> EmbeddingModel:
         """Raises the `EngineError` family."""

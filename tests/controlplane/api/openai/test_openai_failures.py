@@ -2,7 +2,9 @@
 
 import json
 import math
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -255,3 +257,22 @@ def test_health_needs_no_key(platform: Served) -> None:
     assert response.status_code == 200
     assert (parts["database"], parts["engine"], parts["embedding"]) == ("ok", "ok", "ok")
     assert parts["broker"] in ("ok", "down")
+
+
+def test_an_embedding_service_that_hangs_holds_up_nothing_else(
+    platform: Served, bank: Bank, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.answers = RIGHT
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as hole, ThreadPoolExecutor(10) as threads:
+        address = f"http://127.0.0.1:{hole.getsockname()[1]}/v1"
+        configure(monkeypatch, engines=engine.base_url, embedding_url=address)
+        client = platform.client(bank.key.presented)
+        asked = [threads.submit(ask, client) for _ in range(10)]
+        time.sleep(1)
+        begun = time.monotonic()
+        assert client.models.list().data
+        assert time.monotonic() - begun < 3
+        assert {answer.result().karez["degraded"][0] for answer in asked} == {"dense"}
+        begun = time.monotonic()
+        assert ask(client).karez["degraded"] == ["dense"]  # known to be down: not waited for again
+        assert time.monotonic() - begun < 5
