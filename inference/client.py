@@ -24,14 +24,18 @@ __all__ = ["Completion", "Delta", "EngineClient", "EngineTimeouts", "Message", "
 # Engines serve more than they should without a key (`/invocations`, `/tokenize`): nothing else is forwarded.
 FORWARDED_PATHS = frozenset({"chat/completions", "completions", "embeddings", "rerank", "responses", "score"})
 
+_GENERATING = frozenset({"chat/completions", "completions", "responses"})
+
 
 @dataclass(frozen=True, slots=True)
 class EngineTimeouts:
-    """Seconds. ``first_token`` covers queueing and reading the prompt; ``idle`` silence between pieces."""
+    """Seconds. ``first_token`` covers queueing and reading the prompt; ``idle`` silence between pieces; ``whole`` an answer
+    that is not streamed, of which nothing is heard before its end."""
 
     connect: float = 5.0
     first_token: float = 120.0
     idle: float = 60.0
+    whole: float = 1800.0
     probe: float = 30.0
 
 
@@ -147,7 +151,9 @@ class EngineClient:
     @asynccontextmanager
     async def _forward(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
         where, limits = self._where(path), self.timeouts
-        timeout = httpx.Timeout(limits.connect, read=max(limits.first_token, limits.idle), write=30.0)
+        silent = path in _GENERATING and not body.get("stream")
+        read = limits.whole if silent else max(limits.first_token, limits.idle)
+        timeout = httpx.Timeout(limits.connect, read=read, write=30.0)
         headers = authorization(api_key=self.endpoint.api_key)
         try:
             async with self._http.stream(

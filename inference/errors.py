@@ -3,6 +3,7 @@
 EngineError
 ├── EngineUnavailable      retryable: refused, 5xx, broken stream
 │   ├── EngineTimeout      no connection, no first token, or silence in the middle
+│   │   └── AnswerTimeout  it took the request and did not finish: another replica would not either
 │   └── EngineBusy         429 or 503: the engine is up and full
 └── EngineRejected         not retryable: 4xx
     └── UnknownModel       404, or a name no endpoint serves
@@ -27,6 +28,10 @@ class EngineUnavailable(EngineError):
 
 class EngineTimeout(EngineUnavailable):
     """One of the client's own limits passed; the upstream request was aborted."""
+
+
+class AnswerTimeout(EngineTimeout):
+    """The engine was reached and at work when the limit passed: that it is slow does not make it broken."""
 
 
 class EngineBusy(EngineUnavailable):

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from inference.errors import (
+    AnswerTimeout,
     EngineBusy,
     EngineError,
     EngineRejected,
@@ -31,6 +32,8 @@ def transport_error(*, error: httpx.HTTPError, where: str) -> EngineUnavailable:
     what = f"{where}: {type(error).__name__} {error}".rstrip()
     if isinstance(error, httpx.PoolTimeout):
         return EngineBusy(f"{where}: no free connection")
+    if isinstance(error, httpx.ReadTimeout):
+        return AnswerTimeout(what)
     if isinstance(error, httpx.TimeoutException):
         return EngineTimeout(what)
     return EngineUnavailable(what)
@@ -43,7 +46,7 @@ def status_error(*, status: int, body: bytes, headers: Mapping[str, str], where:
     if status in (429, 503):
         return EngineBusy(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status in (408, 504):
-        return EngineTimeout(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
+        return AnswerTimeout(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status >= 500:
         return EngineUnavailable(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status == 404 and "model" in detail.lower():

@@ -12,7 +12,14 @@ import pytest
 
 from inference.client import Completion, Delta, EngineClient, EngineTimeouts, Message, Usage
 from inference.endpoints import EngineEndpoint
-from inference.errors import EngineBusy, EngineRejected, EngineTimeout, EngineUnavailable, UnknownModel
+from inference.errors import (
+    AnswerTimeout,
+    EngineBusy,
+    EngineRejected,
+    EngineTimeout,
+    EngineUnavailable,
+    UnknownModel,
+)
 from tests.fakes.engine import Answer, FakeEngine, ReasoningField
 
 QUESTION = [Message("system", "你是助手。"), Message("user", "保存期限？")]
@@ -88,7 +95,7 @@ async def test_a_cut_answer_says_so() -> None:
     [
         (500, {}, EngineUnavailable, None),
         (502, {"Retry-After": "3"}, EngineUnavailable, 3.0),
-        (504, {}, EngineTimeout, None),
+        (504, {}, AnswerTimeout, None),
         (429, {"Retry-After": "7"}, EngineBusy, 7.0),
         (503, {}, EngineBusy, None),
     ],

@@ -204,5 +204,9 @@ def registry() -> Registry:
     env = settings.ENV
     return Registry(
         endpoints=parse_endpoints(value=env.engines, default_api_key=env.engine_api_key.get_secret_value()),
-        timeouts=EngineTimeouts(first_token=env.engine_first_token_seconds, idle=env.engine_idle_seconds),
+        timeouts=EngineTimeouts(
+            first_token=env.engine_first_token_seconds,
+            idle=env.engine_idle_seconds,
+            whole=env.engine_whole_seconds,
+        ),
     )

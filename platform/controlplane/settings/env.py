@@ -50,6 +50,8 @@ class Env(BaseSettings):
     engine_api_key: SecretStr = SecretStr("")
     engine_first_token_seconds: float = Field(default=120, gt=0)
     engine_idle_seconds: float = Field(default=60, gt=0)
+    # Of an answer that is not streamed nothing is heard before its end.
+    engine_whole_seconds: float = Field(default=1800, gt=0)
     embedding_url: str
     embedding_api_key: SecretStr = SecretStr("")
     embedding_model: str = "use"

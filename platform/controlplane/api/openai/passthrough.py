@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.chat.completions import PassedCompletion
 from controlplane.serving.registry import Registry, engine_unavailable
 from inference.endpoints import EngineEndpoint, reasons
-from inference.errors import EngineError, EngineUnavailable
+from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.messages import usage_from
 from inference.reasoning import ReasoningSplitter, Split
 from inference.sse import EventDecoder, EventTooLargeError
@@ -38,7 +38,8 @@ async def passed_whole(
                     answer = _object(await response.aread(), engine)
             except EngineError as error:
                 completion.failure = error
-                if not isinstance(error, EngineUnavailable):
+                # One that was still writing is slow, not broken, and another replica would take as long.
+                if not isinstance(error, EngineUnavailable) or isinstance(error, AnswerTimeout):
                     raise
                 registry.set_aside(endpoint=engine)
                 continue

@@ -1,11 +1,14 @@
 """What goes to the engine as it is, and the lists."""
 
 import json
+import math
 from typing import Any
 
+import openai
 import pytest
 
 from controlplane.identity.models import KeyScope
+from controlplane.serving.registry import registry
 from tests.controlplane.api.openai.conftest import Bank, Served, configure
 from tests.controlplane.api.openai.test_openai_answers import ask, events_of, messages_of
 from tests.controlplane.knowledge import DIMENSION
@@ -130,3 +133,26 @@ def _eventually(bank: Bank, count: int) -> list[Any]:
 
     wait_for(lambda: len(events_of(bank)) >= count)
     return events_of(bank)
+
+
+def test_an_answer_that_is_not_streamed_may_take_longer_than_a_first_token(
+    platform: Served, bank: Bank, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, engines=engine.base_url, engine_first_token_seconds=0.5, engine_idle_seconds=0.5)
+    engine.answers = Answer(text="好的。", delay=1.5)
+    asked = {"model": "fake-model", "messages": [{"role": "user", "content": "在吗"}]}
+    answer = platform.client(bank.key.presented).chat.completions.create(**asked)
+    assert answer.choices[0].message.content == "好的。"
+
+
+def test_an_engine_that_is_slow_is_neither_set_aside_nor_asked_twice(
+    platform: Served, bank: Bank, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = [{"name": "m", "url": engine.base_url}, {"name": "m", "url": engine.base_url, "model": "other"}]
+    configure(monkeypatch, engines=json.dumps(twice), engine_whole_seconds=0.5)
+    engine.answers = Answer(delay=math.inf)
+    client = platform.client(bank.key.presented)
+    with pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "在吗"}])
+    assert len(engine.requests) == 1
+    assert not registry()._set_aside
