@@ -17,6 +17,7 @@ class RefusalReason(StrEnum):
     WEAK_EVIDENCE = "weak_evidence"
     MODEL_DECLINED = "model_declined"
     UNSUPPORTED_ANSWER = "unsupported_answer"
+    CUT_OFF = "cut_off"
 
 
 _DECLINES = re.compile(
@@ -54,6 +55,13 @@ _TEMPLATE: dict[Language, str] = {
     "en": "Sorry, the documents do not hold the answer to this: {why}. {searched}"
     "You can put the question differently, or ask the knowledge manager to add the document.",
 }
+# Nothing follows about the documents: they may well hold the answer.
+_CUT_OFF: dict[Language, str] = {
+    "zh": "回答还没有写出一句有文档依据的话，就达到了长度上限，因此没有展示。"
+    "请调大 max_tokens（推理模型的思考过程也计入其中）后再问一次。",
+    "en": "The answer reached its limit of length before it said anything that the documents support, so it is not shown. "
+    "Raise max_tokens, which counts a model's reasoning too, and ask again.",
+}
 _SEARCHED: dict[Language, str] = {"zh": "已检索：{names}。", "en": "Searched: {names}. "}
 _SEPARATOR: dict[Language, str] = {"zh": "、", "en": ", "}
 _NAMED = 5
@@ -71,6 +79,8 @@ def declining_phrases(sentence: str) -> list[str]:
 
 def refusal_text(*, reason: RefusalReason, language: Language, searched: Sequence[str] = ()) -> str:
     """What the asker reads: that there is no answer, why, and in which knowledge bases was searched."""
+    if reason is RefusalReason.CUT_OFF:
+        return _CUT_OFF[language]
     names = _SEPARATOR[language].join(searched[:_NAMED]) + (" …" if len(searched) > _NAMED else "")
     named = _SEARCHED[language].format(names=names) if searched else ""
     return _TEMPLATE[language].format(why=_WHY[language][reason], searched=named)

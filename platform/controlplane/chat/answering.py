@@ -39,12 +39,13 @@ from controlplane.chat.services import (
     question_receive,
 )
 from controlplane.chat.sources import cited_passages, sources_of, sources_seen
+from controlplane.chat.standalone import standalone_question
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages_async
 from controlplane.serving.registry import Registry, engine_unavailable
-from inference.client import Delta, Message, Usage
+from inference.client import Delta, Usage
 from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
 from rag.answering import (
@@ -57,20 +58,14 @@ from rag.answering import (
     check_question,
     declines,
     extracted_answer,
-    follows_up,
-    joined_question,
     language_of,
     refusal_text,
-    rewrite_messages,
-    rewritten,
 )
 from rag.retrieval import judge
 
 log = logging.getLogger(__name__)
 
 EXTRACTIVE_MODEL = "extractive"
-_REWRITE_SECONDS = 8.0
-_REWRITE_TOKENS = 80
 _REASONS = {"nothing_found": RefusalReason.NOTHING_FOUND, "not_stated": RefusalReason.MODEL_DECLINED}
 
 
@@ -185,10 +180,12 @@ class AnswerService:
             async for event in self._refuse(run, RefusalReason.NO_KNOWLEDGE):
                 yield event
             return
-        engines = await self._registry.find_for_route(route=received.route)
+        engines = await self._engines(received)
         if engines:
             check_question(question=received.text, settings=prompt_settings(engines[0]))
-        run.standalone = await self._standalone(run, engines)
+        run.standalone, run.usage = await standalone_question(
+            registry=self._registry, received=received, engines=engines
+        )
         found = await self._search(run)
         yield Retrieved(run.standalone, len(found.passages), found.degraded)
         reason = await self._doubt(run, engines, found)
@@ -202,6 +199,12 @@ class AnswerService:
             async for event in ending:
                 yield event
 
+    async def _engines(self, received: ReceivedQuestion) -> list[EngineEndpoint]:
+        """An assistant makes do with any chat model; who names one gets that one or none. Raises NotFound, Unavailable."""
+        if received.names_model and self._registry.configured:
+            return await self._registry.find(name=received.route)
+        return await self._registry.find_for_route(route=received.route)
+
     async def _doubt(
         self, run: _Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
     ) -> RefusalReason | None:
@@ -210,12 +213,13 @@ class AnswerService:
         evidence = judge(query=run.standalone, hits=[p.hit() for p in found.passages], texts=texts)
         if engines and found.passages and needs_gate(engines[0]):
             run.model = engines[0].name
-            verdict = await passages_answer(
+            verdict, spent = await passages_answer(
                 client=self._registry.client(endpoint=engines[0]),
                 prompt=_prompt(run, engines[0], found.passages),
                 question=run.standalone,
                 evidence=evidence,
             )
+            run.usage += spent
             return None if verdict.answerable else _REASONS.get(verdict.reason, RefusalReason.WEAK_EVIDENCE)
         return None if evidence.sufficient else _REASONS.get(evidence.reason, RefusalReason.WEAK_EVIDENCE)
 
@@ -236,7 +240,8 @@ class AnswerService:
         run.citations = ()
         await self._settle(run, run.outcome(MessageStatus.REFUSED, reason=reason, content=text))
         yield Refused(reason, text)
-        yield Finished("stop", run.usage, run.timings())
+        ending = "length" if reason is RefusalReason.CUT_OFF else "stop"
+        yield Finished(ending, run.usage, run.timings(), run.model)
 
     async def _extract(self, run: _Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
         run.model = EXTRACTIVE_MODEL
@@ -247,7 +252,7 @@ class AnswerService:
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield ContentDelta(answer.text)
         yield Cited(run.citations)
-        yield Finished("stop", run.usage, run.timings())
+        yield Finished("stop", run.usage, run.timings(), run.model)
 
     async def _generate(
         self,
@@ -270,21 +275,20 @@ class AnswerService:
         for event in _shown(run, composer.finish(), ""):
             yield event
         if not composer.supported:
-            said_so = declines(composer.withheld)
-            reason = RefusalReason.MODEL_DECLINED if said_so else RefusalReason.UNSUPPORTED_ANSWER
-            async for event in self._refuse(run, reason):
+            async for event in self._refuse(run, _why_unsupported(run, composer.withheld)):
                 yield event
             return
         run.citations = cited_passages(composer.citations, passages)
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield Cited(run.citations)
-        yield Finished(run.finish_reason, run.usage, run.timings())
+        yield Finished(run.finish_reason, run.usage, run.timings(), run.model)
 
     async def _deltas(
         self, run: _Run, engines: Sequence[EngineEndpoint], prompt: Prompt, params: Mapping[str, Any]
     ) -> AsyncGenerator[Delta, None]:
         """From the first engine that answers; another one is tried only while nothing has come yet."""
         last: EngineError = EngineUnavailable("no engine")
+        before = run.usage
         for engine in engines:
             run.model, begun = engine.name, False
             try:
@@ -294,7 +298,7 @@ class AnswerService:
                 ) as deltas:
                     async for delta in deltas:
                         begun = True
-                        run.usage = delta.usage or run.usage
+                        run.usage = before + delta.usage if delta.usage else run.usage
                         run.finish_reason = delta.finish_reason or run.finish_reason
                         yield delta
                 return
@@ -307,28 +311,6 @@ class AnswerService:
                 raise _rejected(error) from error
         log.warning("no engine answered: %s", last)
         raise engine_unavailable(retry_after=getattr(last, "retry_after", None)) from last
-
-    async def _standalone(self, run: _Run, engines: Sequence[EngineEndpoint]) -> str:
-        question, turns = run.received.text, run.received.turns
-        if not follows_up(question=question, turns=turns):
-            return question
-        for engine in engines[:1]:
-            messages = rewrite_messages(question=question, turns=turns)
-            answer = await self._short_answer(engine, messages)
-            if found := rewritten(answer=answer, question=question, turns=turns):
-                return found
-        return joined_question(question=question, turns=turns)
-
-    async def _short_answer(self, engine: EngineEndpoint, messages: Sequence[Message]) -> str:
-        """What the engine says in a few seconds; nothing when it does not."""
-        try:
-            async with asyncio.timeout(_REWRITE_SECONDS):
-                client = self._registry.client(endpoint=engine)
-                params = {"temperature": 0, "max_tokens": _REWRITE_TOKENS}
-                return (await client.chat(messages=messages, params=params)).content
-        except (EngineError, TimeoutError) as error:
-            log.info("a follow-up was not rewritten: %s", error)
-            return ""
 
 
 def _receive(question: Question) -> ReceivedQuestion:
@@ -368,6 +350,12 @@ def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:
     if events:
         run.note_token()
     return events
+
+
+def _why_unsupported(run: _Run, withheld: str) -> RefusalReason:
+    if declines(withheld):
+        return RefusalReason.MODEL_DECLINED
+    return RefusalReason.CUT_OFF if run.finish_reason == "length" else RefusalReason.UNSUPPORTED_ANSWER
 
 
 def _prompt(run: _Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:

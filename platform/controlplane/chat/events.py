@@ -77,9 +77,12 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
+    """`engine` names the deployment that answered; empty when none was asked."""
+
     finish_reason: str
     usage: Usage
     timings: Timings
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference.client import EngineClient
 from inference.errors import EngineError
+from inference.messages import Usage, usage_from
 from rag.answering import (
     Answerability,
     GateQuestion,
@@ -28,26 +29,35 @@ _GATE_SECONDS = 60.0
 
 async def passages_answer(
     *, client: EngineClient, prompt: Prompt, question: str, evidence: Evidence
-) -> Answerability:
-    """Judged from the engine's own probabilities, or from retrieval alone where the engine gives none."""
-    # One after the other: they share all but their last line, which the engine then reads once.
-    gates = [await _probability(client, asked) for asked in gate_questions(prompt=prompt, question=question)]
-    return judge_answerability(
+) -> tuple[Answerability, Usage]:
+    """Judged from the engine's own probabilities, or from retrieval alone where the engine gives none; and what it cost."""
+    gates: list[float | None] = []
+    spent = Usage(prompt_tokens=0, completion_tokens=0)
+    # One after the other: they share all but their last line, which the engine then reads once. One that fails makes the
+    # others useless.
+    for asked in gate_questions(prompt=prompt, question=question):
+        gate, usage = await _probability(client, asked)
+        gates.append(gate)
+        spent += usage or Usage(prompt_tokens=0, completion_tokens=0)
+        if gate is None:
+            break
+    verdict = judge_answerability(
         sources=prompt.sources,
         sufficient_evidence=evidence.sufficient,
         retrieval_score=evidence.score,
         gates=gates,
     )
+    return verdict, spent
 
 
-async def _probability(client: EngineClient, asked: GateQuestion) -> float | None:
+async def _probability(client: EngineClient, asked: GateQuestion) -> tuple[float | None, Usage | None]:
     body = {**GATE_PARAMETERS, "messages": [asdict(message) for message in asked.messages]}
     try:
         reply = await asyncio.wait_for(_reply(client, body), _GATE_SECONDS)
     except (EngineError, TimeoutError, ValueError) as error:
         log.info("the engine did not judge its passages: %s", error)
-        return None
-    return gate_probability(asked=asked, reply=reply)
+        return None, None
+    return gate_probability(asked=asked, reply=reply), usage_from(reply.get("usage"))
 
 
 async def _reply(client: EngineClient, body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -66,6 +66,7 @@ class ReceivedQuestion:
     top_k: int
     instructions: str
     turns: tuple[Turn, ...]
+    names_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
             filter(None, [assistant.instructions if assistant else "", question.instructions])
         ),
         turns=turns,
+        names_model=bool(question.model),
     )
     _record_question(question, received)
     return received

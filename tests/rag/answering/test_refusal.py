@@ -1,5 +1,6 @@
 import pytest
 
+from rag.answering.language import Language
 from rag.answering.refusal import RefusalReason, declines, refusal_text
 
 
@@ -41,7 +42,7 @@ def test_an_answer_that_says_no_is_no_refusal(sentence: str) -> None:
 
 
 def test_every_reason_has_a_text_in_both_languages() -> None:
-    for reason in RefusalReason:
+    for reason in set(RefusalReason) - {RefusalReason.CUT_OFF}:
         chinese = refusal_text(reason=reason, language="zh", searched=["制度", "手册"])
         english = refusal_text(reason=reason, language="en", searched=["Rules", "Manuals"])
         assert "已检索：制度、手册。" in chinese
@@ -57,3 +58,11 @@ def test_many_bases_are_named_in_part() -> None:
 
 def test_without_names_nothing_is_said_of_searching() -> None:
     assert "已检索" not in refusal_text(reason=RefusalReason.NO_KNOWLEDGE, language="zh")
+
+
+def test_an_answer_that_was_cut_off_says_what_to_raise() -> None:
+    languages: tuple[Language, ...] = ("zh", "en")
+    for language in languages:
+        text = refusal_text(reason=RefusalReason.CUT_OFF, language=language, searched=["制度"])
+        assert "max_tokens" in text
+        assert not declines(text)

@@ -56,7 +56,11 @@ class _Answer:
         if self.retrieved:
             told["standalone_question"] = self.retrieved.standalone_question
             told["degraded"] = list(self.retrieved.degraded)
-        return told
+        return told | self.engine()
+
+    def engine(self) -> dict[str, Any]:
+        """The deployment that answered: `model` says what was asked for."""
+        return {"engine": self.finished.engine} if self.finished and self.finished.engine else {}
 
     def refusal(self) -> dict[str, Any]:
         """Stands beside `finish_reason`."""
@@ -115,7 +119,8 @@ async def frames(*, events: Events, model: str, include_usage: bool) -> AsyncGen
             for delta in deltas:
                 yield _frame(answer, [_choice(delta)], include_usage)
     reason = answer.finished.finish_reason if answer.finished else "stop"
-    yield _frame(answer, [{**_choice({}), "finish_reason": reason, **answer.refusal()}], include_usage)
+    last = {**_choice({}), "finish_reason": reason, **answer.refusal()}
+    yield _frame(answer, [last], include_usage, karez=answer.engine())
     if include_usage and answer.finished:
         yield _frame(answer, [], include_usage, usage=usage_object(answer.finished.usage))
     yield b"data: [DONE]\n\n"
