@@ -51,6 +51,8 @@ class EngineEndpoint:
     context_tokens: int | None = None
     profile: PromptProfile = "standard"
     preopened_reasoning: bool | None = None
+    # Whether the setting says the kind itself: then no name of a model overrules it.
+    kind_given: bool = False
 
 
 def parse_endpoints(*, value: str, default_api_key: str = "") -> tuple[EngineEndpoint, ...]:
@@ -86,7 +88,7 @@ def _from_row(row: Any, where: str, default_api_key: str) -> EngineEndpoint:
     if not isinstance(row, dict):
         raise ValueError(f"{where} must be an object, not {type(row).__name__}")
     values = {("base_url" if key == "url" else key): value for key, value in row.items()}
-    allowed = {each.name for each in fields(EngineEndpoint)}
+    allowed = {each.name for each in fields(EngineEndpoint)} - {"kind_given"}
     if unknown := sorted(set(values) - allowed):
         raise ValueError(f"{where}.{unknown[0]} is not a field; there are: {', '.join(sorted(allowed))}")
     if "base_url" not in values:
@@ -102,6 +104,7 @@ def _from_row(row: Any, where: str, default_api_key: str) -> EngineEndpoint:
         context_tokens=_positive(values, "context_tokens", where),
         profile=_choice(values, "profile", get_args(PromptProfile), where) or "standard",
         preopened_reasoning=_optional_bool(values, "preopened_reasoning", where),
+        kind_given=values.get("kind") is not None,
     )
 
 
@@ -180,6 +183,14 @@ async def discover(
     timeout_seconds: float = _DISCOVERY_TIMEOUT_SECONDS,
 ) -> tuple[str, ...]:
     """The ids of ``GET /models``, in the server's order. Raises the ``EngineError`` family."""
+    listed = await _listed(endpoint=endpoint, http=http, timeout_seconds=timeout_seconds)
+    return tuple(name for name, _longest in listed)
+
+
+async def _listed(
+    *, endpoint: EngineEndpoint, http: httpx.AsyncClient | None, timeout_seconds: float
+) -> list[tuple[str, int | None]]:
+    """With vLLM's ``max_model_len``, where the server tells it."""
     where = f"{endpoint.base_url}/models"
     owned = http or httpx.AsyncClient(trust_env=False)
     try:
@@ -196,9 +207,13 @@ async def discover(
             status=response.status_code, body=response.content, headers=response.headers, where=where
         )
     try:
-        return tuple(str(row["id"]) for row in response.json()["data"])
-    except (ValueError, KeyError, TypeError) as error:
+        return [(str(row["id"]), _length(row.get("max_model_len"))) for row in response.json()["data"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineUnavailable(f"{where}: not an OpenAI model list") from error
+
+
+def _length(found: object) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
 
 async def resolve(
@@ -214,8 +229,12 @@ async def resolve(
         if endpoint.model:
             resolved.append(endpoint)
             continue
-        for model in await discover(endpoint=endpoint, http=http):
-            kind = guess_kind(model=model)
+        listed = await _listed(endpoint=endpoint, http=http, timeout_seconds=_DISCOVERY_TIMEOUT_SECONDS)
+        for model, longest in listed:
+            kind = endpoint.kind if endpoint.kind_given else guess_kind(model=model)
             routes = endpoint.routes or (guess_routes(model=model) if kind == "chat" else ())
-            resolved.append(replace(endpoint, name=model, model=model, kind=kind, routes=routes))
+            context = endpoint.context_tokens or longest
+            resolved.append(
+                replace(endpoint, name=model, model=model, kind=kind, routes=routes, context_tokens=context)
+            )
     return tuple(resolved)

@@ -85,12 +85,14 @@ class FakeEngine:
         api_key: str = "",
         embedding_dimension: int = 64,
         strict_models: bool = False,
+        max_model_len: int | None = None,
     ) -> None:
         self.answers = answers
         self.models = tuple(models)
         self.api_key = api_key
         self.embedding_dimension = embedding_dimension
         self.strict_models = strict_models
+        self.max_model_len = max_model_len
         self.embedding_failures: list[tuple[int, Mapping[str, str]]] = []
         self.requests: list[RecordedRequest] = []
         self._server: uvicorn.Server | None = None
@@ -138,7 +140,8 @@ class FakeEngine:
     def _models(self, request: Request) -> Response:
         if denied := self._denied(request):
             return denied
-        rows = [{"id": name, "object": "model", "owned_by": "fake"} for name in self.models]
+        told = {"max_model_len": self.max_model_len} if self.max_model_len else {}
+        rows = [{"id": name, "object": "model", "owned_by": "fake", **told} for name in self.models]
         return JSONResponse({"object": "list", "data": rows})
 
     def _denied(self, request: Request) -> Response | None:

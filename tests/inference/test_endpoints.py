@@ -102,6 +102,23 @@ async def test_a_bare_url_becomes_the_models_it_serves() -> None:
     ]
 
 
+@pytest.mark.parametrize(("configured", "known"), [(None, 65536), (4096, 4096)])
+async def test_what_the_server_tells_of_a_models_window_is_taken_unless_the_setting_says_it(
+    configured: int | None, known: int
+) -> None:
+    with FakeEngine(models=("deepseek-r1",), max_model_len=65536) as engine:
+        row = {"url": engine.base_url} | ({"context_tokens": configured} if configured else {})
+        (found,) = await resolve(endpoints=parse_endpoints(value=json.dumps([row])))
+    assert found.context_tokens == known
+
+
+async def test_a_kind_that_the_setting_names_is_kept() -> None:
+    with FakeEngine(models=("our-own-model",)) as engine:
+        row = {"url": engine.base_url, "kind": "rerank"}
+        (found,) = await resolve(endpoints=parse_endpoints(value=json.dumps([row])))
+    assert (found.kind, found.routes) == ("rerank", ())
+
+
 async def test_discovery_failures() -> None:
     with FakeEngine(api_key="k") as engine:
         (endpoint,) = parse_endpoints(value=engine.base_url, default_api_key="wrong")
