@@ -13,6 +13,7 @@ from controlplane.core.problems import not_found
 from controlplane.documents.models import Document, IndexJob, KnowledgeBase, Passage, Version
 
 PAGE_PASSAGES = 1000
+NEIGHBOURS = 2
 
 
 def knowledge_base_list(*, tenant_id: UUID) -> QuerySet[KnowledgeBase]:
@@ -92,6 +93,22 @@ def page_passages(*, version: Version, page: int) -> list[Passage]:
     if version.pages:
         passages = passages.filter(page__lte=page, page_end__gte=page)
     return list(passages.order_by("ordinal")[:PAGE_PASSAGES])
+
+
+def passage_get(*, document: Document, passage_id: int) -> Passage:
+    """Raises NotFound: also for a passage of a version that was replaced since."""
+    passages = Passage.objects.filter(tenant_id=document.tenant_id, document=document)
+    found = passages.select_related("version").filter(pk=passage_id).first()
+    if found is None:
+        raise not_found(kind=_("passage"), id=passage_id)
+    return found
+
+
+def passages_around(*, passage: Passage) -> list[Passage]:
+    """The passage between those that stand before and after it, in reading order."""
+    near = (passage.ordinal - NEIGHBOURS, passage.ordinal + NEIGHBOURS)
+    passages = Passage.objects.filter(tenant_id=passage.tenant_id, version_id=passage.version_id)
+    return list(passages.filter(ordinal__range=near).order_by("ordinal"))
 
 
 def job_list(

@@ -15,7 +15,7 @@ from controlplane.core.problems import InvalidInput, NotFound
 from controlplane.documents import selectors
 from controlplane.documents import serializers as shapes
 from controlplane.documents.downloads import source_response
-from controlplane.documents.models import DocumentStatus, JobStatus
+from controlplane.documents.models import Document, DocumentStatus, JobStatus
 from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing
 from controlplane.documents.uploads import HashedUpload, check_length
 from controlplane.identity.api import PrincipalView
@@ -148,7 +148,10 @@ class DocumentContent(DocumentsView):
     serializer_class = shapes.PageSerializer
 
     @extend_schema(
-        parameters=[OpenApiParameter("page", int, description="the text of one page, as JSON")],
+        parameters=[
+            OpenApiParameter("page", int, description="the text of one page, as JSON"),
+            OpenApiParameter("passage", int, description="a passage with its neighbours, as JSON"),
+        ],
         responses={
             (200, "application/json"): shapes.PageSerializer,
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
@@ -156,10 +159,12 @@ class DocumentContent(DocumentsView):
     )
     def get(self, request: Request, document_id: UUID) -> HttpResponseBase:
         document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        if "passage" in request.query_params:
+            return self._place(document, _number(request, "passage", most=2**63))
         version = selectors.source_version(document=document)
         if "page" not in request.query_params:
             return source_response(request=request._request, filename=document.filename, version=version)
-        page, pages = _page(request), selectors.page_count(version=version)
+        page, pages = _number(request, "page", most=2**31), selectors.page_count(version=version)
         if page > pages:
             raise NotFound(
                 code="page_not_found",
@@ -170,11 +175,23 @@ class DocumentContent(DocumentsView):
         body = {"page": page, "pages": pages, "version": version.number, "passages": passages}
         return Response(shapes.PageSerializer(body).data)
 
+    def _place(self, document: Document, passage_id: int) -> Response:
+        passage = selectors.passage_get(document=document, passage_id=passage_id)
+        body = {
+            "page": passage.page or 1,
+            "pages": selectors.page_count(version=passage.version),
+            "version": passage.version.number,
+            "passages": selectors.passages_around(passage=passage),
+        }
+        return Response(shapes.PageSerializer(body).data)
 
-def _page(request: Request) -> int:
-    raw = request.query_params["page"]
-    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:10]) < 2**31):
-        raise InvalidInput(code="invalid_field", field="page", detail=_("Pages are numbered from 1."))
+
+def _number(request: Request, name: str, *, most: int) -> int:
+    raw = request.query_params[name]
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 20 and 1 <= int(raw) < most):
+        raise InvalidInput(
+            code="invalid_field", field=name, detail=_("This must be a whole number, counted from 1.")
+        )
     return int(raw)
 
 

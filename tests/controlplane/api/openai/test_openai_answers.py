@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import httpx
 import openai
 import pytest
 
@@ -10,6 +11,7 @@ from controlplane.audit.selectors import event_list
 from controlplane.chat.models import Citation, Conversation, Message
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity.models import KeyScope
 from tests.controlplane.api.openai.conftest import Bank, Served
 from tests.controlplane.knowledge import Text, make_base
 from tests.controlplane.organisations import make_organisation
@@ -56,6 +58,27 @@ def test_an_assistant_answers_with_a_citation(platform: Served, bank: Bank, engi
     assert answer.usage.completion_tokens > 0
     assert answer.usage.prompt_tokens_details.cached_tokens == 0
     assert answer.usage.completion_tokens_details.reasoning_tokens == 0
+
+
+def test_a_citation_of_a_document_without_pages_opens_at_the_passage(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    engine.answers = Answer(text="员工不得接受客户单次价值超过300元的礼品[1]。")
+    client = platform.client(bank.key.presented)
+    [note] = ask(client, "员工不得接受价值超过多少元的礼品？").choices[0].message.annotations
+    path = f"/api/v1/documents/{note.karez['document_id']}/content?passage={note.karez['chunk_id']}"
+    assert note.url_citation.url.endswith(path)
+    reader = bank.organisation.key(bank.organisation.finance, KeyScope.DOCUMENTS_READ)
+    headers = {"Authorization": f"Bearer {reader.presented}"}
+    opened = httpx.get(f"{platform.base_url}{path}", headers=headers)
+    assert opened.status_code == 200
+    assert note.karez["quote"] in [passage["text"] for passage in opened.json()["passages"]]
+    for place in ("passage=1", "passage=0", "passage=x", f"passage={'9' * 30}"):
+        address = f"{platform.base_url}{path.partition('?')[0]}?{place}"
+        assert httpx.get(address, headers=headers).status_code in (404, 422)
+    stranger = bank.organisation.key(bank.organisation.energy, KeyScope.DOCUMENTS_READ).presented
+    refused = httpx.get(f"{platform.base_url}{path}", headers={"Authorization": f"Bearer {stranger}"})
+    assert refused.status_code == 404
 
 
 def test_a_stream_says_the_same_with_the_annotations_before_the_end(
