@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from controlplane.documents.search import LONGEST_QUERY, MOST_RESULTS, record_search, search_passages
 from controlplane.identity.api import PrincipalView
-from controlplane.identity.authentication import ApiKeyAuthentication, PrincipalSessionAuthentication
+from controlplane.identity.authentication import KeyInOwnTransaction, SessionInOwnTransaction
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
 
@@ -45,23 +45,11 @@ class SearchResponseSerializer(serializers.Serializer[Any]):
     )
 
 
-class _KeyInOwnTransaction(ApiKeyAuthentication):
-    def authenticate(self, request: Request) -> Any:
-        with transaction.atomic():
-            return super().authenticate(request)
-
-
-class _SessionInOwnTransaction(PrincipalSessionAuthentication):
-    def authenticate(self, request: Request) -> Any:
-        with transaction.atomic():
-            return super().authenticate(request)
-
-
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class Search(PrincipalView):
     """Not in one transaction as other views are: none is open while the query is embedded."""
 
-    authentication_classes = (_KeyInOwnTransaction, _SessionInOwnTransaction)
+    authentication_classes = (KeyInOwnTransaction, SessionInOwnTransaction)
     permission_classes = (scope_required(KeyScope.SEARCH),)
     serializer_class = SearchRequestSerializer
 

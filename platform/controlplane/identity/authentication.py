@@ -1,7 +1,9 @@
 """Turns the credential of an API request into a principal, and opens the database to what the principal may see."""
 
+from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -67,3 +69,19 @@ class PrincipalSessionAuthentication(BaseAuthentication):
         check.process_request(request._request)
         if reason := check.process_view(request._request, _unreached, (), {}):
             raise exceptions.PermissionDenied(f"CSRF: {reason}")
+
+
+class KeyInOwnTransaction(ApiKeyAuthentication):
+    """For views that are no transaction themselves, because they wait for another service."""
+
+    def authenticate(self, request: Request) -> Any:
+        with transaction.atomic():
+            return super().authenticate(request)
+
+
+class SessionInOwnTransaction(PrincipalSessionAuthentication):
+    """As `KeyInOwnTransaction`."""
+
+    def authenticate(self, request: Request) -> Any:
+        with transaction.atomic():
+            return super().authenticate(request)

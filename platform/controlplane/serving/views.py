@@ -1,17 +1,24 @@
 """REST of the model deployments."""
 
 from asgiref.sync import async_to_sync
+from django.db import transaction
+from django.utils.decorators import method_decorator
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.identity.api import PrincipalView
+from controlplane.identity.authentication import KeyInOwnTransaction, SessionInOwnTransaction
 from controlplane.identity.permissions import SignedIn
 from controlplane.serving.registry import registry
 from controlplane.serving.serializers import DeploymentSerializer, DeploymentsSerializer
 
 
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class Deployments(PrincipalView):
+    """No transaction is open while the engines are asked, which takes as long as they take."""
+
+    authentication_classes = (KeyInOwnTransaction, SessionInOwnTransaction)
     permission_classes = (SignedIn,)
     serializer_class = DeploymentsSerializer
 
