@@ -202,7 +202,10 @@ class AnswerService:
     async def _engines(self, received: ReceivedQuestion) -> list[EngineEndpoint]:
         """An assistant makes do with any chat model; who names one gets that one or none. Raises NotFound, Unavailable."""
         if received.names_model and self._registry.configured:
-            return await self._registry.find(name=received.route)
+            try:
+                return await self._registry.find(name=received.route)
+            except Unavailable as error:
+                raise engine_unavailable(kept=True) from error
         return await self._registry.find_for_route(route=received.route)
 
     async def _doubt(
@@ -310,7 +313,7 @@ class AnswerService:
             except EngineRejected as error:
                 raise _rejected(error) from error
         log.warning("no engine answered: %s", last)
-        raise engine_unavailable(retry_after=getattr(last, "retry_after", None)) from last
+        raise engine_unavailable(kept=True, retry_after=getattr(last, "retry_after", None)) from last
 
 
 def _receive(question: Question) -> ReceivedQuestion:

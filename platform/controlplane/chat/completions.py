@@ -9,7 +9,6 @@ from controlplane.core.models import new_id
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.scope import scoped
 from controlplane.identity.principal import Principal
-from inference.errors import EngineError
 from inference.messages import Usage
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ class PassedCompletion:
         self._engine = ""
         self._settled = False
         self.usage: Usage | None = None
-        self.failure: EngineError | None = None
+        self.failure: Exception | None = None
 
     async def begin(self) -> None:
         """Record the question before the engine gets it."""

@@ -7,9 +7,11 @@ from controlplane.core.models import TenantModel
 
 
 class Conversation(TenantModel):
-    """Belongs to the one who asked (`actor`: `user:<id>` or `key:<id>`), and only that one sees it."""
+    """Belongs to the one who asked (`actor`: `user:<id>` or `key:<id>`), and only that one sees it. `user` is what the client
+    of a shared key says of whom it asks for, OpenAI's field of that name."""
 
     actor = models.CharField(max_length=64)
+    user = models.CharField(max_length=200, blank=True, db_default="")
     assistant = models.ForeignKey(
         "assistants.Assistant", null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )

@@ -90,18 +90,20 @@ def turns_of(*, conversation: Conversation) -> tuple[Turn, ...]:
 
 
 def conversation_of_history(
-    *, principal: Principal, assistant_id: UUID | None, turns: Sequence[Turn]
+    *, principal: Principal, assistant_id: UUID | None, turns: Sequence[Turn], user: str
 ) -> Conversation | None:
-    """The caller's recent conversation whose last turn is the last one of `turns`.
+    """The user's recent conversation whose last turn is the last one of `turns`; None where several have it.
 
-    A client of the OpenAI protocol sends the history and no identifier; this keeps its turns together.
+    A client of the OpenAI protocol sends the history and no identifier; this keeps its turns together. People who share a
+    key ask the same things: rather a new conversation than somebody else's.
     """
     if not turns or not turns[-1].answer:
         return None
     own = Q(assistant_id=assistant_id) if assistant_id else Q(assistant=None)
     recent = conversation_list(principal=principal).filter(
-        own, updated_at__gte=timezone.now() - _CONTINUED_WITHIN
+        own, user=user, updated_at__gte=timezone.now() - _CONTINUED_WITHIN
     )
+    fitting: list[Conversation] = []
     for conversation in recent.order_by("-updated_at")[:_CONTINUED_AMONG]:
         last = Message.objects.filter(tenant_id=conversation.tenant_id, conversation=conversation).order_by(
             "-id"
@@ -111,5 +113,5 @@ def conversation_of_history(
             (MessageRole.ANSWER, turns[-1].answer.strip()),
             (MessageRole.QUESTION, turns[-1].question.strip()),
         ]:
-            return conversation
-    return None
+            fitting.append(conversation)
+    return fitting[0] if len(fitting) == 1 else None

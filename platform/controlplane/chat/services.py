@@ -49,6 +49,7 @@ class Question:
     conversation_id: UUID | None = None
     turns: tuple[Turn, ...] = ()
     instructions: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +258,14 @@ def _conversation(question: Question, assistant_id: UUID | None) -> Conversation
                 remedy=_("Begin a new conversation by leaving the identifier out."),
             )
         return conversation
-    found = conversation_of_history(principal=principal, assistant_id=assistant_id, turns=question.turns)
+    user = _storable(question.user)
+    found = conversation_of_history(
+        principal=principal, assistant_id=assistant_id, turns=question.turns, user=user
+    )
     return found or Conversation.objects.create(
         tenant_id=principal.tenant,
         actor=principal.actor,
+        user=user,
         assistant_id=assistant_id,
         title=" ".join(_storable(question.text).split())[:_TITLE_CHARACTERS],
     )

@@ -95,7 +95,7 @@ class Registry:
         chat = [endpoint for endpoint in await self.endpoints() if endpoint.kind == "chat"]
         served = [e for e in chat if e.name == route] or [e for e in chat if route in e.routes] or chat
         if not served and self.configured:
-            raise engine_unavailable()
+            raise engine_unavailable(kept=True)
         return self._in_turn(served)
 
     def client(self, *, endpoint: EngineEndpoint) -> EngineClient:
@@ -189,10 +189,13 @@ def model_not_found(*, name: str, known: Sequence[str]) -> NotFound:
     )
 
 
-def engine_unavailable(*, retry_after: float | None = None) -> Unavailable:
+def engine_unavailable(*, retry_after: float | None = None, kept: bool = False) -> Unavailable:
+    """``kept`` where the caller's question is stored."""
     return Unavailable(
         code="engine_unavailable",
-        detail=_("The model's engine does not answer. Your question has been kept."),
+        detail=_("The model's engine does not answer. Your question has been kept.")
+        if kept
+        else _("The model's engine does not answer."),
         remedy=_("Try again in a moment; ask the operator to check the engine."),
         retry_after=retry_after or RETRY_SECONDS,
     )

@@ -66,6 +66,7 @@ application = Starlette(
         Route("/v1/chat/completions", endpoints.chat_completions, methods=["POST"]),
         Route("/v1/completions", endpoints.completions, methods=["POST"]),
         Route("/v1/embeddings", endpoints.embeddings, methods=["POST"]),
+        Route("/v1/rerank", endpoints.rerank, methods=["POST"]),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
     ],

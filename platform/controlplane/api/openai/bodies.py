@@ -1,6 +1,7 @@
 """What clients send, read and checked."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -66,6 +67,7 @@ class ChatRequest(_Open):
     seed: int | None = None
     stop: str | list[str] | None = None
     n: int | None = Field(default=None, ge=1, le=128)
+    user: str | None = Field(default=None, max_length=200)
 
     @property
     def wants_usage(self) -> bool:
@@ -90,6 +92,41 @@ class EmbeddingRequest(_Open):
     input: str | list[str] | list[int] | list[list[int]]
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(default=None, ge=1)
+
+
+class RerankRequest(_Open):
+    model: str = Field(min_length=1, max_length=200)
+    query: str
+    documents: list[str | dict[str, Any]] = Field(min_length=1, max_length=1000)
+    top_n: int | None = Field(default=None, ge=1)
+
+
+# What steers an engine and the others it works with, not the answer: whose turn it is, which cache is read, which host is
+# called, which template runs. vLLM's, SGLang's and llama.cpp's.
+_INTERNAL_NAMES = """
+add_generation_prompt add_special_tokens bootstrap_host bootstrap_port bootstrap_room cache_prompt cache_salt
+chat_template continue_final_message custom_logit_processor data_parallel_rank documents extra_args id_slot
+kv_transfer_params logits_processors lora lora_path lora_request media_io_kwargs mm_processor_kwargs priority
+prompt_embeds prompt_logprobs request_id return_token_ids rid session_params slot_id use_beam_search
+vllm_xargs
+"""
+_INTERNAL = frozenset(_INTERNAL_NAMES.split())
+
+
+def check_parameters(*, sent: Mapping[str, Any], own: frozenset[str] = frozenset()) -> None:
+    """Raise InvalidInput for a field that only the platform may set at an engine; ``own`` are a call's own fields."""
+    for name, value in sent.items():
+        if name in _INTERNAL - own and value is not None:
+            raise unsupported(name)
+
+
+def unsupported(field: str) -> InvalidInput:
+    return InvalidInput(
+        code="unsupported_parameter",
+        field=field,
+        detail=_("“%(field)s” cannot be set here.") % {"field": field},
+        remedy=_("Leave it out."),
+    )
 
 
 async def read_body(request: Request, shape: type[M]) -> tuple[M, dict[str, Any]]:

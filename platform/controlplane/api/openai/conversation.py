@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from controlplane.api.openai.bodies import ChatMessage, ChatRequest, KarezOptions
+from controlplane.api.openai.bodies import ChatMessage, ChatRequest, KarezOptions, unsupported
 from controlplane.chat.services import Question
 from controlplane.core.problems import InvalidInput
 from controlplane.identity.principal import Principal
@@ -25,6 +25,16 @@ _SAMPLING = (
     "stop",
 )
 
+_UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "response_format": ({"type": "text"},),
+    "tools": (),
+    "tool_choice": ("none", "auto"),
+    "functions": (),
+    "function_call": ("none", "auto"),
+    "logprobs": (),
+    "top_logprobs": (),
+}
+
 
 def is_question(chat: ChatRequest) -> bool:
     """Whether to answer from documents; anything else goes to the engine as it is."""
@@ -38,8 +48,7 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
     bases = options.knowledge_bases
     if not is_assistant and bases is None:
         raise _wrong_field("karez.knowledge_bases", _("“karez” needs the knowledge bases to answer from."))
-    if chat.n and chat.n > 1:
-        raise _wrong_field("n", _("There is one answer from documents, not several."))
+    _check_unsupported(chat)
     earlier = chat.messages[:-1]
     return Question(
         principal=principal,
@@ -51,7 +60,18 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
         conversation_id=options.conversation_id,
         turns=_turns(earlier),
         instructions=_instructions(earlier),
+        user=chat.user or "",
     )
+
+
+def _check_unsupported(chat: ChatRequest) -> None:
+    """An answer from documents is one text with citations: what asks for something else must not be ignored in silence."""
+    if chat.n and chat.n > 1:
+        raise unsupported("n")
+    for name, harmless in _UNSUPPORTED.items():
+        value = (chat.model_extra or {}).get(name)
+        if value and value not in harmless:
+            raise unsupported(name)
 
 
 def _last_question(messages: Sequence[ChatMessage]) -> str:

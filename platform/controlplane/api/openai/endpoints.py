@@ -13,10 +13,12 @@ from controlplane.api.openai.bodies import (
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
+    RerankRequest,
+    check_parameters,
     read_body,
 )
 from controlplane.api.openai.conversation import ASSISTANT_PREFIX, is_question, question_of, sampling_of
-from controlplane.api.openai.passthrough import Passage, passed_stream, passed_whole
+from controlplane.api.openai.passthrough import Passage, object_of, passed_stream, passed_whole
 from controlplane.api.openai.streaming import stream, unless_gone
 from controlplane.assistants.selectors import assistant_list
 from controlplane.chat.answering import AnswerService
@@ -39,6 +41,7 @@ async def models(request: Request) -> Response:
     rows = [_model(name, kind="chat") for name in await registry().names(kind="chat")]
     embedding = dict.fromkeys([settings.ENV.embedding_model, *await registry().names(kind="embedding")])
     rows += [_model(name, kind="embedding") for name in embedding]
+    rows += [_model(name, kind="rerank") for name in await registry().names(kind="rerank")]
     if KeyScope.CHAT in principal.scopes:
         rows += [
             _model(f"{ASSISTANT_PREFIX}{slug}", kind="assistant", name=name)
@@ -62,6 +65,7 @@ async def chat_completions(request: Request) -> Response:
     chat, sent = await read_body(request, ChatRequest)
     if is_question(chat):
         return await _answered(request, chat, principal)
+    check_parameters(sent=sent)
     await _check_model(chat.model, principal)
     body = {name: value for name, value in sent.items() if name != "karez"}
     passage = Passage("chat/completions", body, chat.model, wants_usage=chat.wants_usage)
@@ -71,6 +75,7 @@ async def chat_completions(request: Request) -> Response:
 async def completions(request: Request) -> Response:
     principal = await authenticated(request, scope=KeyScope.CHAT)
     asked, sent = await read_body(request, CompletionRequest)
+    check_parameters(sent=sent)
     await _check_model(asked.model, principal)
     passage = Passage("completions", sent, asked.model, wants_usage=asked.wants_usage)
     return await _passed(request, passage, principal, streamed=bool(asked.stream))
@@ -79,14 +84,29 @@ async def completions(request: Request) -> Response:
 async def embeddings(request: Request) -> Response:
     await authenticated(request, scope=KeyScope.CHAT)
     asked, sent = await read_body(request, EmbeddingRequest)
-    client = registry().client(endpoint=await _embedding_endpoint(registry(), asked.model))
+    check_parameters(sent=sent)
+    endpoint = await _embedding_endpoint(registry(), asked.model)
+    return await _forwarded(request, endpoint, "embeddings", sent, asked.model)
 
-    async def forwarded() -> bytes:
-        async with client.forward(path="embeddings", body=sent) as response:
-            return await response.aread()
 
-    answer = json.loads(await unless_gone(request, forwarded))
-    return JSONResponse({**answer, "model": asked.model})
+async def rerank(request: Request) -> Response:
+    await authenticated(request, scope=KeyScope.CHAT)
+    asked, sent = await read_body(request, RerankRequest)
+    check_parameters(sent=sent, own=frozenset({"documents"}))
+    endpoint = (await registry().find(name=asked.model, kind="rerank"))[0]
+    return await _forwarded(request, endpoint, "rerank", sent, asked.model)
+
+
+async def _forwarded(
+    request: Request, endpoint: EngineEndpoint, path: str, sent: dict[str, Any], model: str
+) -> Response:
+    client = registry().client(endpoint=endpoint)
+
+    async def answered() -> dict[str, Any]:
+        async with client.forward(path=path, body=sent) as response:
+            return object_of(await response.aread(), endpoint)
+
+    return JSONResponse({**await unless_gone(request, answered), "model": model})
 
 
 async def _answered(request: Request, chat: ChatRequest, principal: Principal) -> Response:

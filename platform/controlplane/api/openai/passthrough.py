@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.chat.completions import PassedCompletion
+from controlplane.core.problems import Problem
 from controlplane.serving.registry import Registry, engine_unavailable
 from inference.endpoints import EngineEndpoint, reasons
 from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
@@ -35,7 +36,7 @@ async def passed_whole(
             try:
                 client = registry.client(endpoint=engine)
                 async with client.forward(path=passage.path, body=passage.body) as response:
-                    answer = _object(await response.aread(), engine)
+                    answer = object_of(await response.aread(), engine)
             except EngineError as error:
                 completion.failure = error
                 # One that was still writing is slow, not broken, and another replica would take as long.
@@ -46,6 +47,9 @@ async def passed_whole(
             completion.given(usage=usage_from(answer.get("usage")), engine=engine.name)
             return _normalised_whole(answer, engine, passage)
         raise completion.failure or engine_unavailable()
+    except Problem as problem:  # no engine tells which models it serves
+        completion.failure = problem
+        raise
     finally:
         completion.settle_in_background()
 
@@ -71,6 +75,9 @@ async def passed_stream(
                     raise
                 registry.set_aside(endpoint=engine)
         raise completion.failure or engine_unavailable()
+    except Problem as problem:  # no engine tells which models it serves
+        completion.failure = problem
+        raise
     finally:
         completion.settle_in_background()
 
@@ -110,7 +117,7 @@ class _Chunks:
         if payload.strip() == _END:
             self.complete = True
             return b""
-        chunk = _object(payload.encode(), self._engine)
+        chunk = object_of(payload.encode(), self._engine)
         if chunk.get("error"):
             raise EngineUnavailable(str(chunk["error"]))
         usage = usage_from(chunk.get("usage"))
@@ -171,7 +178,8 @@ def _splitter(engine: EngineEndpoint) -> ReasoningSplitter:
     return ReasoningSplitter(preopened=reasons(model=engine.model) if given is None else given)
 
 
-def _object(raw: bytes, engine: EngineEndpoint) -> dict[str, Any]:
+def object_of(raw: bytes, engine: EngineEndpoint) -> dict[str, Any]:
+    """Raises EngineUnavailable for what is no JSON object: a proxy's page of apology, for instance."""
     try:
         found = json.loads(raw)
     except ValueError as error:

@@ -232,6 +232,27 @@ def test_a_conversation_goes_on_by_the_history_alone(
         assert Conversation.objects.count() == 1
 
 
+@pytest.mark.parametrize(("users", "together"), [((None, None), False), (("li", "wang"), True)])
+def test_people_who_share_a_key_do_not_get_into_each_others_conversations(
+    platform: Served, bank: Bank, engine: FakeEngine, users: tuple[Any, Any], together: bool
+) -> None:
+    client = platform.client(bank.key.presented)
+    engine.answers = RIGHT
+    named = [{"user": user} if user else {} for user in users]
+    first, other = (ask(client, **options).karez["conversation_id"] for options in named)
+    assert first != other
+    history = [
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": RIGHT.text},
+        {"role": "user", "content": "以商业用房抵押的，抵押率最高不超过多少？"},
+    ]
+    engine.answers = Answer(text="商业用房抵押率最高不超过60%[1]。")
+    goes_on = client.chat.completions.create(model="assistant:finance", messages=history, **named[0])
+    # Without a name nobody can tell whose it is.
+    assert (goes_on.karez["conversation_id"] == first) == together
+    assert goes_on.karez["conversation_id"] != other
+
+
 def test_a_first_question_is_never_rewritten(platform: Served, bank: Bank, engine: FakeEngine) -> None:
     engine.answers = RIGHT
     ask(platform.client(bank.key.presented), "那它最高是多少？住宅抵押率")

@@ -2,8 +2,12 @@
 
 import json
 import math
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -156,3 +160,66 @@ def test_an_engine_that_is_slow_is_neither_set_aside_nor_asked_twice(
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "在吗"}])
     assert len(engine.requests) == 1
     assert not registry()._set_aside
+
+
+def raw(platform: Served, bank: Bank, path: str, body: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {bank.key.presented}", "Accept-Language": "en"}
+    return httpx.post(f"{platform.base_url}/v1/{path}", json=body, headers=headers, timeout=30)
+
+
+def test_rerank_goes_to_an_engine_of_that_kind(
+    platform: Served, bank: Bank, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"model": "bge-reranker", "query": "抵押率", "documents": ["抵押率70%", "礼品"]}
+    missing = raw(platform, bank, "rerank", body)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "model_not_found")
+    ranker = {"name": "bge-reranker", "url": engine.base_url, "model": "ranker", "kind": "rerank"}
+    configure(monkeypatch, engines=json.dumps([ranker]))
+    found = raw(platform, bank, "rerank", body)
+    assert found.status_code == 200
+    assert found.json()["model"] == "bge-reranker"
+    assert len(found.json()["results"]) == 2
+    assert engine.requests[-1].body["model"] == "ranker"
+    other = raw(platform, bank, "rerank", {**body, "model": "nothing"})
+    assert "bge-reranker" in other.json()["error"]["message"]
+    ids = [row.id for row in platform.client(bank.key.presented).models.list().data]
+    assert "bge-reranker" in ids
+
+
+def test_template_arguments_go_on_to_the_engine(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+    asked = {"chat_template_kwargs": {"thinking": False}, "top_k": 5}
+    ask(platform.client(bank.key.presented), "在吗", model="fake-model", extra_body=asked)
+    assert asked.items() <= engine.requests[0].body.items()
+
+
+def test_a_silent_engine_is_recorded_as_a_failure_of_a_question_that_is_not_kept(
+    platform: Served, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, engines="http://127.0.0.1:9/v1")
+    body = {"model": "fake-model", "messages": [{"role": "user", "content": "在吗"}]}
+    for stream in (False, True):
+        answer = raw(platform, bank, "chat/completions", {**body, "stream": stream})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_unavailable")
+        assert "kept" not in answer.json()["error"]["message"]
+    deadline = time.monotonic() + 10
+    while len(events_of(bank)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sorted(event.action for event in events_of(bank)) == ["answer.failed"] * 2 + ["question.asked"] * 2
+
+
+class _Apology(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>")
+
+
+def test_an_embedding_service_that_speaks_no_json_is_503(
+    platform: Served, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Apology) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        configure(monkeypatch, embedding_url=f"http://127.0.0.1:{server.server_port}/v1")
+        answer = raw(platform, bank, "embeddings", {"model": "use", "input": "x"})
+        server.shutdown()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_unavailable")
