@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from rest_framework.test import APIClient
 
-from controlplane.core.scope import scoped, tenant_scope
+from controlplane.core.scope import platform_scope, scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import KeyScope, User
 from controlplane.identity.principal import Principal
@@ -91,6 +91,14 @@ class Organisation:
 
 
 PASSWORD = "quiet-channel-7"
+
+
+def platform_admin() -> User:
+    """Somebody who belongs to no tenant, with the password of all."""
+    with platform_scope():
+        return user_create(
+            actor="system", email=f"{uuid4().hex}@example.org", password=PASSWORD, is_platform_admin=True
+        )
 
 
 def make_organisation() -> Organisation:

@@ -11,6 +11,8 @@ Problem                 carries status, stable code, title; raised by services, 
 └── Unavailable         503  with Retry-After
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -100,6 +102,16 @@ class UnsupportedMedia(Problem):
 class Unavailable(Problem):
     status = 503
     title = _("A part of the platform is not available")
+
+
+@contextmanager
+def fields_named(**names: str) -> Iterator[None]:
+    """Problems leave the block with the field's name in the body that was sent: `fields_named(password="admin.password")`."""
+    try:
+        yield
+    except Problem as problem:
+        problem.field = names.get(problem.field, problem.field)
+        raise
 
 
 def not_found(*, kind: Text, id: object) -> NotFound:  # noqa: A002

@@ -42,6 +42,10 @@ class Principal:
         return self.actor
 
     @property
+    def is_key(self) -> bool:
+        return self.actor.startswith("key:")
+
+    @property
     def read_departments(self) -> frozenset[UUID]:
         return frozenset(self.clearances)
 

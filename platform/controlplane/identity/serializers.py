@@ -33,11 +33,13 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MemberWrite(serializers.Serializer[Membership]):
-    """`password` is needed for a person who is new to the platform, and ignored for one who is not."""
+    """`password` is needed for a person who is new to the platform, and refused for one who is not."""
 
     email = serializers.EmailField(max_length=254)
-    name = serializers.CharField(max_length=200, required=False, default="")
-    password = serializers.CharField(max_length=200, required=False, default="", write_only=True)
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    password = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", write_only=True
+    )
     department = serializers.CharField(help_text="slug or id")
     role = serializers.ChoiceField(choices=Role.choices, default=Role.MEMBER)
     clearance = SecrecyField(required=False, default=Secrecy.INTERNAL)

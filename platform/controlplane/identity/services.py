@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record
-from controlplane.core.problems import Forbidden, InvalidInput
+from controlplane.core.problems import Conflict, Forbidden, InvalidInput, fields_named
 from controlplane.core.scope import current_scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
@@ -37,7 +37,8 @@ def api_key_create(
 
     A key can do no more than the one who makes it. Raises Forbidden, InvalidInput.
     """
-    _check_key(principal, department, scopes, clearance, expires_at)
+    with fields_named(secrecy="clearance"):
+        _check_key(principal, department, scopes, clearance, expires_at)
     presented = KEY_MARK + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         tenant_id=principal.tenant,
@@ -84,6 +85,7 @@ def _check_key(
             code="scope_not_held",
             field="scopes",
             detail=_("A key cannot do more than its maker: %(scope)s") % {"scope": ", ".join(sorted(more))},
+            remedy=_("Leave these scopes out, or let somebody make the key who has them."),
         )
     _check_expiry(principal, expires_at)
 
@@ -94,6 +96,7 @@ def _check_expiry(principal: Principal, expires_at: datetime | None) -> None:
             code="expiry_in_the_past",
             field="expires_at",
             detail=_("The key would be expired from the start."),
+            remedy=_("Choose a later moment, or leave it out."),
         )
     if principal.expires_at and (expires_at is None or expires_at > principal.expires_at):
         raise Forbidden(
@@ -188,10 +191,29 @@ def _check_password(user: User, password: str) -> None:
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise InvalidInput(code="weak_password", field="password", detail=" ".join(error.messages)) from error
+        raise InvalidInput(
+            code="weak_password",
+            field="password",
+            detail=" ".join(error.messages),
+            remedy=_("Choose a longer one that is neither common nor like the name or the address."),
+        ) from error
+
+
+def person_exists(*, field: str) -> Conflict:
+    return Conflict(
+        code="person_exists",
+        field=field,
+        detail=_("There is already a person with this address; a password or a name is for somebody new."),
+        remedy=_(
+            "Leave out the password and the name once you are sure that the account is theirs, or use another address."
+        ),
+    )
 
 
 def _email_taken() -> InvalidInput:
     return InvalidInput(
-        code="email_taken", field="email", detail=_("There is already a person with this address.")
+        code="email_taken",
+        field="email",
+        detail=_("There is already a person with this address."),
+        remedy=_("Use another address, or send it again without a password."),
     )

@@ -85,7 +85,7 @@ def test_an_expired_key_is_refused(organisation: Organisation) -> None:
     ("changes", "status", "code", "field"),
     [
         ({"scopes": ["documents:write"]}, 403, "scope_not_held", None),
-        ({"clearance": "secret"}, 403, "above_clearance", "secrecy"),
+        ({"clearance": "secret"}, 403, "above_clearance", "clearance"),
         ({"department": "energy"}, 403, "department_not_administered", None),
         ({"department": "nowhere"}, 404, "not_found", None),
         ({"scopes": ["everything"]}, 422, "invalid_field", "scopes.0"),

@@ -4,29 +4,29 @@ from rest_framework.test import APIClient
 
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.identity.models import KeyScope
-from controlplane.identity.services import user_create
 from controlplane.tenants.models import Department, Tenant
 from controlplane.tenants.selectors import department_tree
+from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.organisations import PASSWORD, Organisation
+from tests.controlplane.organisations import platform_admin as new_platform_admin
 
 
 def platform_admin() -> APIClient:
-    with platform_scope():
-        user = user_create(
-            actor="system", email="root@example.org", password=PASSWORD, is_platform_admin=True
-        )
-    client = APIClient()
-    client.post("/api/v1/session", {"email": user.email, "password": PASSWORD}, format="json")
-    return client
+    return signed_in(new_platform_admin())
 
 
 def test_the_platform_administrator_makes_tenants_and_sees_all(organisation: Organisation) -> None:
     client = platform_admin()
-    made = client.post("/api/v1/tenants", {"slug": "grid-north", "name": "North Grid"}, format="json")
+    new = {
+        "slug": "grid-north",
+        "name": "North Grid",
+        "admin": {"email": "north@example.org", "password": PASSWORD},
+    }
+    made = client.post("/api/v1/tenants", new, format="json")
     assert made.status_code == 201, made.json()
     slugs = {t["slug"] for t in client.get("/api/v1/tenants?limit=200").json()["results"]}
     assert {"grid-north", organisation.tenant.slug} <= slugs
-    taken = client.post("/api/v1/tenants", {"slug": "grid-north", "name": "Again"}, format="json")
+    taken = client.post("/api/v1/tenants", new | {"name": "Again"}, format="json")
     assert (taken.status_code, taken.json()["code"], taken.json()["field"]) == (409, "slug_taken", "slug")
 
 

@@ -20,14 +20,16 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
 class FirstAdministrator(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(max_length=200, required=False, default="", write_only=True)
-    name = serializers.CharField(max_length=200, required=False, default="")
+    password = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", write_only=True
+    )
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
 class TenantWrite(TenantSerializer):
-    """`password` is for a person who is new to the platform."""
+    """`password` and `name` are for a person who is new to the platform; without them an existing account is adopted."""
 
-    admin = FirstAdministrator(required=False, write_only=True)
+    admin = FirstAdministrator(write_only=True)
 
     class Meta(TenantSerializer.Meta):
         fields = (*TenantSerializer.Meta.fields, "admin")

@@ -27,10 +27,8 @@ class Tenants(PrincipalView):
     @extend_schema(request=shapes.TenantWrite, responses={201: shapes.TenantSerializer})
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.TenantWrite)
-        first = data.pop("admin", None)
-        tenant = tenant_found(
-            actor=self.principal.actor, **data, first=FirstPerson(**first) if first else None
-        )
+        first = FirstPerson(**data.pop("admin"))
+        tenant = tenant_found(actor=self.principal.actor, **data, first=first)
         return Response(shapes.TenantSerializer(tenant).data, status=201)
 
 
