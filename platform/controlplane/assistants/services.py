@@ -44,7 +44,10 @@ def assistant_create(
             _fill(assistant, content)
     except IntegrityError as error:  # also by an assistant of a department that the principal does not see
         raise Conflict(
-            code="slug_taken", field="slug", detail=_("There is already an assistant “%s”.") % slug
+            code="slug_taken",
+            field="slug",
+            detail=_("There is already an assistant “%s”.") % slug,
+            remedy=_("Choose another one."),
         ) from error
     _set_knowledge(assistant, knowledge_bases)
     _record(principal, assistant, "assistant.created", knowledge_bases)

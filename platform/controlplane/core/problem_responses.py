@@ -31,6 +31,10 @@ CONTENT_TYPE = "application/problem+json"
 _RACES = (errors.UniqueViolation, errors.ForeignKeyViolation, errors.RestrictViolation)
 
 
+# Two requests that waited for each other, or one that waited too long: the database itself is well.
+_CROSSED = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+
+
 def response_of(problem: Problem) -> Response:
     return Response(
         problem.document(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE
@@ -49,6 +53,14 @@ def http_response_of(problem: Problem) -> HttpResponse:
 
 def problem_of_database(exc: Exception) -> Problem | None:
     """What the caller is told of an error of the database; None for one that is a fault of ours."""
+    if isinstance(exc, OperationalError) and isinstance(exc.__cause__, _CROSSED):
+        log.warning("waited for a lock in vain", exc_info=exc)
+        return Conflict(
+            code="conflict",
+            detail=_("Another request is changing the same thing."),
+            remedy=_("Send it again in a little while."),
+            retry_after=1,
+        )
     if isinstance(exc, (OperationalError, InterfaceError)):
         log.error("database not available", exc_info=exc)
         return Unavailable(

@@ -24,6 +24,14 @@ def _unreached(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+def asked_tenant(request: Request) -> UUID | None:
+    """The tenant that the request names. Raises ParseError."""
+    try:
+        return UUID(request.headers[TENANT_HEADER]) if TENANT_HEADER in request.headers else None
+    except ValueError as error:
+        raise exceptions.ParseError(_("X-Karez-Tenant is not an identifier of a tenant.")) from error
+
+
 class InvalidCredential(exceptions.AuthenticationFailed):
     default_code = "invalid_credential"
 
@@ -54,15 +62,9 @@ class PrincipalSessionAuthentication(BaseAuthentication):
         if not isinstance(user, User) or not user.is_active:
             return None
         self._enforce_csrf(request)
-        principal = principal_of_user(user=user, tenant_id=self._tenant(request))
+        principal = principal_of_user(user=user, tenant_id=asked_tenant(request))
         enter_scope(principal.scope())
         return principal, principal
-
-    def _tenant(self, request: Request) -> UUID | None:
-        try:
-            return UUID(request.headers[TENANT_HEADER]) if TENANT_HEADER in request.headers else None
-        except ValueError as error:
-            raise exceptions.ParseError(_("X-Karez-Tenant is not an identifier of a tenant.")) from error
 
     def _enforce_csrf(self, request: Request) -> None:
         check = CSRFCheck(_unreached)

@@ -1,20 +1,31 @@
-"""Putting a person into a department, whether or not the platform knows them already."""
+"""Putting a person into a department, whether or not the platform knows them already; changing and ending that.
+
+Every change takes the tenant's lock first and asks again what its principal holds: two that run at once do not deadlock,
+and neither acts on rights that the other has just taken.
+"""
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import Conflict, Forbidden, fields_named
-from controlplane.core.scope import current_scope, scoped
+from controlplane.core.scope import Scope, current_scope, scoped
 from controlplane.core.secrecy import Secrecy
-from controlplane.identity.models import ApiKey, User
+from controlplane.identity.models import User
 from controlplane.identity.principal import Principal
-from controlplane.identity.selectors import SCOPES_OF_ROLE
-from controlplane.identity.services import api_key_revoke, person_exists, user_create
+from controlplane.identity.selectors import (
+    SCOPES_OF_ROLE,
+    exceeding_keys,
+    member_get,
+    principal_now,
+    was_member,
+)
+from controlplane.identity.services import keys_revoke, person_exists, user_create
 from controlplane.tenants.models import Department, Membership, Role
-from controlplane.tenants.selectors import department_tree
-from controlplane.tenants.services import membership_remove, membership_set
+from controlplane.tenants.selectors import department_get
+from controlplane.tenants.services import membership_remove, membership_set, tenant_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +41,114 @@ class NewMember:
 
 @transaction.atomic
 def member_add(*, principal: Principal, department: Department, member: NewMember) -> Membership:
-    """Make or change the membership; create the person if the address is new.
+    """The membership; the person too, if the address is new.
 
-    An administrator gives, and takes, no clearance and no rights beyond their own. Raises Forbidden, InvalidInput, and
-    Conflict for a person of another organisation: whoever made that account may know its password, so only the
-    administrator of the platform brings it in. For the same reason a password or a name sent for an existing account
-    is a Conflict: the caller takes for new what somebody else has made.
+    An administrator gives no clearance and no rights beyond their own. Raises Forbidden, InvalidInput, and Conflict for a
+    person of another organisation: whoever made that account may know its password, so only the administrator of the
+    platform brings it in. For the same reason a password or a name sent for an existing account is a Conflict: the
+    caller takes for new what somebody else has made.
     """
+    tenant_lock(tenant_id=principal.tenant)
+    principal = principal_now(principal=principal)
     principal.require_admin(department.pk)
     if principal.is_key:
         _check_key_may(member)
     _check_grant(principal, department, member.role, member.clearance)
-    email = member.email.strip().lower()
-    with scoped(replace(current_scope(), login_email=email)):
-        user = User.objects.filter(email=email).first()
-        if user is None:
-            user = user_create(actor=principal.actor, email=email, password=member.password, name=member.name)
-        else:
-            _check_present(principal, user, department)
-            if member.password or member.name:
-                raise person_exists(field="password" if member.password else "name")
-        return membership_set(
-            tenant_id=principal.tenant,
-            actor=principal.actor,
-            user_id=user.pk,
-            department=department,
-            role=member.role,
-            clearance=member.clearance,
-        )
+    with scoped(replace(current_scope(), login_email=member.email.strip().lower())):
+        user = _known(member.email)
+        if user is not None:
+            _check_ours(principal.tenant, user)
+        return _join(principal.tenant, principal.actor, department, user, member)
 
 
 @transaction.atomic
-def member_remove(*, principal: Principal, membership: Membership) -> None:
-    """Also revokes the keys that the person made there. Raises Forbidden, Conflict."""
+def member_add_from_platform(
+    *, principal: Principal, tenant_id: UUID, department: str, member: NewMember
+) -> Membership:
+    """By the administrator of the platform, in any tenant: the way in for people of other organisations, and out of a
+    tenant that nobody administers any more. Raises NotFound, Conflict, InvalidInput.
+    """
+    with scoped(Scope(tenant_id=tenant_id, unrestricted=True, platform=True)):
+        found = department_get(tenant_id=tenant_id, key=department)
+        tenant_lock(tenant_id=tenant_id)
+        return _join(tenant_id, principal.actor, found, _known(member.email), member)
+
+
+@transaction.atomic
+def member_change(
+    *, principal: Principal, membership_id: UUID, role: Role | None = None, clearance: Secrecy | None = None
+) -> Membership:
+    """Also revokes the person's keys that exceed what they then hold. Raises NotFound, Forbidden, Conflict."""
+    membership, principal = _locked(principal, membership_id)
     department = membership.department
-    principal.require_admin(department.pk)
-    _check_grant(principal, department, Role(membership.role), Secrecy(membership.clearance))
-    beneath = department_tree(tenant_id=principal.tenant).subtree([department.pk])
-    for key in ApiKey.objects.filter(
+    role = Role(membership.role) if role is None else role
+    clearance = Secrecy(membership.clearance) if clearance is None else clearance
+    if principal.is_key and role != membership.role:
+        _check_key_grants(role)
+    _check_grant(principal, department, role, clearance)
+    changed = membership_set(
         tenant_id=principal.tenant,
-        created_by=f"user:{membership.user_id}",
-        department_id__in=beneath,
-        revoked_at=None,
-    ):
-        api_key_revoke(principal=principal, key=key)
+        actor=principal.actor,
+        user_id=membership.user_id,
+        department=department,
+        role=role,
+        clearance=clearance,
+    )
+    _revoke_exceeding(principal, membership.user_id)
+    return changed
+
+
+@transaction.atomic
+def member_remove(*, principal: Principal, membership_id: UUID) -> None:
+    """Also revokes the person's keys that exceed what they then hold. Raises NotFound, Forbidden, Conflict."""
+    membership, principal = _locked(principal, membership_id)
     membership_remove(tenant_id=principal.tenant, actor=principal.actor, membership=membership)
+    _revoke_exceeding(principal, membership.user_id)
+
+
+def _locked(principal: Principal, membership_id: UUID) -> tuple[Membership, Principal]:
+    """With what the principal now holds; it covers what the membership gives, which is about to be taken."""
+    tenant_lock(tenant_id=principal.tenant)
+    principal = principal_now(principal=principal)
+    membership = member_get(principal=principal, membership_id=membership_id)
+    _check_grant(principal, membership.department, Role(membership.role), Secrecy(membership.clearance))
+    return membership, principal
+
+
+def _revoke_exceeding(principal: Principal, user_id: UUID) -> None:
+    keys_revoke(
+        tenant_id=principal.tenant,
+        actor=principal.actor,
+        key_ids=exceeding_keys(tenant_id=principal.tenant, user_id=user_id),
+    )
+
+
+def _known(email: str) -> User | None:
+    return User.objects.filter(email=email.strip().lower()).first()
+
+
+def _join(
+    tenant_id: UUID, actor: str, department: Department, user: User | None, member: NewMember
+) -> Membership:
+    if user is None:
+        user = user_create(actor=actor, email=member.email, password=member.password, name=member.name)
+    elif Membership.objects.filter(tenant_id=tenant_id, user=user, department=department).exists():
+        raise Conflict(
+            code="member_exists",
+            field="email",
+            detail=_("This person is a member of the department already."),
+            remedy=_("Change the membership instead."),
+        )
+    elif member.password or member.name:
+        raise person_exists(field="password" if member.password else "name")
+    return membership_set(
+        tenant_id=tenant_id,
+        actor=actor,
+        user_id=user.pk,
+        department=department,
+        role=member.role,
+        clearance=member.clearance,
+    )
 
 
 def _check_key_may(member: NewMember) -> None:
@@ -112,15 +186,16 @@ def _check_grant(principal: Principal, department: Department, role: Role, clear
         )
 
 
-def _check_present(principal: Principal, user: User, department: Department) -> None:
-    present = list(Membership.objects.filter(tenant_id=principal.tenant, user=user))
-    if not present and not principal.is_platform_admin:
+def _check_ours(tenant_id: UUID, user: User) -> None:
+    """A member, or somebody who was one and is a member of nothing now; a stranger's account may be anybody's."""
+    if Membership.objects.filter(tenant_id=tenant_id, user=user).exists():
+        return
+    with scoped(Scope(user_id=user.pk)):
+        elsewhere = Membership.objects.filter(user=user).exists()
+    if elsewhere or not was_member(tenant_id=tenant_id, user_id=user.pk):
         raise Conflict(
             code="person_elsewhere",
             field="email",
             detail=_("This address belongs to somebody outside your organisation."),
             remedy=_("Ask the administrator of the platform to add them."),
         )
-    for membership in present:
-        if membership.department_id == department.pk:
-            _check_grant(principal, department, Role(membership.role), Secrecy(membership.clearance))

@@ -7,6 +7,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from controlplane.core.problems import Forbidden
+from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
 
 if TYPE_CHECKING:  # rest_framework.views imports this module, as the default permission
@@ -53,6 +54,21 @@ class _ScopeRequired(BasePermission):
             detail=_("This needs the scope “%(scope)s”.") % {"scope": needed},
             remedy=_("Use a key, or a role, that has it."),
         )
+
+
+class AddsMembers(_ScopeRequired):
+    """Administrators of a department, and to add somebody the platform's too, whichever tenant it is."""
+
+    read = write = KeyScope.ADMIN
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if (
+            request.method == "POST"
+            and isinstance(request.auth, Principal)
+            and request.auth.is_platform_admin
+        ):
+            return True
+        return super().has_permission(request, view)
 
 
 def scope_required(read: str, write: str | None = None) -> type[BasePermission]:

@@ -1,19 +1,21 @@
 """Resolving a credential to a principal, and reading keys."""
 
 import hashlib
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.core.problems import not_found
+from controlplane.audit.selectors import event_list
+from controlplane.core.problems import Forbidden, not_found
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
-from controlplane.tenants.models import Membership, Role
-from controlplane.tenants.selectors import department_tree
+from controlplane.tenants.models import Department, Membership, Role
+from controlplane.tenants.selectors import department_get, department_tree, membership_get
 
 KEY_MARK = "kz_"
 _MEMBER = frozenset({KeyScope.CHAT, KeyScope.SEARCH, KeyScope.DOCUMENTS_READ})
@@ -37,6 +39,10 @@ def principal_of_key(*, presented: str) -> Principal | None:
         key = ApiKey.objects.filter(key_hash=digest).first()
     if key is None or key.revoked_at or (key.expires_at and key.expires_at <= timezone.now()):
         return None
+    return _of_key(key)
+
+
+def _of_key(key: ApiKey) -> Principal:
     with scoped(Scope(tenant_id=key.tenant_id)):
         tree = department_tree(tenant_id=key.tenant_id)
     departments = tree.subtree([key.department_id])
@@ -100,6 +106,75 @@ def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
         is_platform_admin=user.is_platform_admin,
         scopes=frozenset().union(*(SCOPES_OF_ROLE[m.role] for m in own)),
     )
+
+
+def principal_now(*, principal: Principal) -> Principal:
+    """What the principal holds at this moment, for a service that has waited for a lock. Raises Forbidden."""
+    if principal.user_id is not None:
+        with scoped(Scope(user_id=principal.user_id)):
+            user = User.objects.filter(pk=principal.user_id, is_active=True).first()
+        if user is not None:
+            return principal_of_user(user=user, tenant_id=principal.tenant_id)
+    elif principal.is_key:
+        key = ApiKey.objects.filter(pk=principal.actor.removeprefix("key:"), revoked_at=None).first()
+        if key is not None:
+            return _of_key(key)
+    else:  # the platform's own work
+        return principal
+    raise Forbidden(
+        code="credential_ended",
+        detail=_("The account or the key was ended meanwhile."),
+        remedy=_("Sign in again, or use another key."),
+    )
+
+
+def member_get(*, principal: Principal, membership_id: UUID) -> Membership:
+    """In a department that the principal administers. Raises NotFound, also for one that exists elsewhere."""
+    membership = membership_get(tenant_id=principal.tenant, membership_id=membership_id)
+    if membership.department_id not in principal.admin_departments:
+        raise not_found(kind=_("membership"), id=membership_id)
+    return membership
+
+
+def visible_department(*, principal: Principal, key: str) -> Department:
+    """By id or slug, among those the principal reads. Raises NotFound, also for one that exists elsewhere."""
+    department = department_get(tenant_id=principal.tenant, key=key)
+    if department.pk not in principal.read_departments:
+        raise not_found(kind=_("department"), id=key)
+    return department
+
+
+def was_member(*, tenant_id: UUID, user_id: UUID) -> bool:
+    """By the tenant's own trail, which nobody edits."""
+    target = f"user:{user_id}"
+    return event_list(tenant_id=tenant_id, action="membership.created", target=target).exists()
+
+
+def keys_made_by(*, tenant_id: UUID, key_ids: Iterable[UUID]) -> set[UUID]:
+    """The keys, those that they made, those that these made, and so on."""
+    found: set[UUID] = set()
+    pending = set(key_ids)
+    while pending:
+        found |= pending
+        makers = [f"key:{id_}" for id_ in pending]
+        made = ApiKey.objects.filter(tenant_id=tenant_id, created_by__in=makers).values_list("pk", flat=True)
+        pending = set(made) - found
+    return found
+
+
+def exceeding_keys(*, tenant_id: UUID, user_id: UUID) -> list[UUID]:
+    """The keys that the person made and could not make any more."""
+    with scoped(Scope(user_id=user_id)):
+        user = User.objects.get(pk=user_id)
+    holds = principal_of_user(user=user, tenant_id=tenant_id)
+    keys = ApiKey.objects.filter(tenant_id=tenant_id, created_by=f"user:{user_id}", revoked_at=None)
+    return [
+        key.pk
+        for key in keys
+        if key.department_id not in holds.admin_departments
+        or not holds.scopes.issuperset(key.scopes)
+        or key.clearance > holds.clearances[key.department_id]
+    ]
 
 
 def api_key_list(*, principal: Principal) -> QuerySet[ApiKey]:

@@ -45,6 +45,11 @@ class MemberWrite(serializers.Serializer[Membership]):
     clearance = SecrecyField(required=False, default=Secrecy.INTERNAL)
 
 
+class MemberChange(serializers.Serializer[Membership]):
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    clearance = SecrecyField(required=False)
+
+
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
     clearance = SecrecyField(read_only=True)

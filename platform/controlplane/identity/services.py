@@ -1,9 +1,10 @@
 """Keys, people, sign-in."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -17,8 +18,9 @@ from controlplane.core.scope import current_scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
-from controlplane.identity.selectors import KEY_MARK, key_hash
+from controlplane.identity.selectors import KEY_MARK, key_hash, keys_made_by, principal_now
 from controlplane.tenants.models import Department
+from controlplane.tenants.services import tenant_lock
 
 _LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -37,6 +39,8 @@ def api_key_create(
 
     A key can do no more than the one who makes it. Raises Forbidden, InvalidInput.
     """
+    tenant_lock(tenant_id=principal.tenant)
+    principal = principal_now(principal=principal)
     with fields_named(secrecy="clearance"):
         _check_key(principal, department, scopes, clearance, expires_at)
     presented = KEY_MARK + secrets.token_urlsafe(32)
@@ -110,33 +114,48 @@ def _check_expiry(principal: Principal, expires_at: datetime | None) -> None:
 @transaction.atomic
 def api_key_revoke(*, principal: Principal, key: ApiKey) -> ApiKey:
     """Takes effect with the next request, also for the keys that this one has made. Revoking twice is no error."""
-    principal.require_admin(key.department_id)
-    if key.revoked_at is not None:
-        return key
-    key.revoked_at = timezone.now()
-    key.save(update_fields=["revoked_at"])
-    for made in ApiKey.objects.filter(tenant_id=key.tenant_id, created_by=f"key:{key.pk}", revoked_at=None):
-        api_key_revoke(principal=principal, key=made)
-    record(
-        tenant_id=principal.tenant,
-        actor=principal.actor,
-        action="api_key.revoked",
-        target=f"api_key:{key.pk}",
-        name=key.name,
-    )
+    tenant_lock(tenant_id=principal.tenant)
+    principal_now(principal=principal).require_admin(key.department_id)
+    keys_revoke(tenant_id=principal.tenant, actor=principal.actor, key_ids=[key.pk])
+    key.refresh_from_db(fields=["revoked_at"])
     return key
 
 
+def keys_revoke(*, tenant_id: UUID, actor: str, key_ids: Iterable[UUID]) -> None:
+    """With all that they have made, wherever that acts now: the right to end a key is the right to end its work.
+
+    The caller holds the tenant's lock and has checked the right.
+    """
+    ids = keys_made_by(tenant_id=tenant_id, key_ids=key_ids)
+    ending = list(ApiKey.objects.select_for_update().filter(pk__in=ids, revoked_at=None).order_by("pk"))
+    ApiKey.objects.filter(pk__in=[key.pk for key in ending]).update(revoked_at=timezone.now())
+    for key in ending:
+        record(
+            tenant_id=tenant_id,
+            actor=actor,
+            action="api_key.revoked",
+            target=f"api_key:{key.pk}",
+            name=key.name,
+        )
+
+
 def api_key_touch(*, principal: Principal) -> None:
-    """Note that the key was used, at most once a minute, and never waiting for another request of the same key."""
+    """Note that the key was used, at most once a minute, and never waiting for another request of the same key.
+
+    After the request's commit: a request that held the key's row would wait in a circle with the key's revocation.
+    """
     kind, _sep, key_id = principal.actor.partition(":")
     now = timezone.now()
     used = principal.key_last_used_at
     if kind != "key" or (used and used > now - _LAST_USED_PRECISION):
         return
-    with scoped(principal.scope()):
-        free = ApiKey.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=key_id).values("pk")
-        ApiKey.objects.filter(pk__in=free).update(last_used_at=now)
+
+    def touch() -> None:
+        with scoped(principal.scope()):
+            free = ApiKey.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=key_id)
+            ApiKey.objects.filter(pk__in=free.values("pk")).update(last_used_at=now)
+
+    transaction.on_commit(touch, robust=True)
 
 
 @transaction.atomic

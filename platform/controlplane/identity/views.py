@@ -9,13 +9,20 @@ from rest_framework.response import Response
 
 from controlplane.identity import serializers as shapes
 from controlplane.identity.api import PrincipalView
+from controlplane.identity.authentication import asked_tenant
 from controlplane.identity.models import KeyScope
-from controlplane.identity.people import NewMember, member_add, member_remove
-from controlplane.identity.permissions import SignedIn, scope_required
-from controlplane.identity.selectors import api_key_get, api_key_list
+from controlplane.identity.people import (
+    NewMember,
+    member_add,
+    member_add_from_platform,
+    member_change,
+    member_remove,
+)
+from controlplane.identity.permissions import AddsMembers, SignedIn, scope_required
+from controlplane.identity.selectors import api_key_get, api_key_list, member_get
 from controlplane.identity.services import api_key_create, api_key_revoke, password_change
 from controlplane.identity.sign_in import session_end, session_start
-from controlplane.tenants.selectors import department_get, membership_get, membership_list
+from controlplane.tenants.selectors import department_get, membership_list
 
 
 class Session(PrincipalView):
@@ -57,7 +64,7 @@ class Password(PrincipalView):
 
 
 class Members(PrincipalView):
-    permission_classes = (scope_required(KeyScope.ADMIN),)
+    permission_classes = (AddsMembers,)
     serializer_class = shapes.MemberSerializer
 
     @extend_schema(responses=shapes.MemberSerializer(many=True))
@@ -70,18 +77,41 @@ class Members(PrincipalView):
     @extend_schema(request=shapes.MemberWrite, responses={201: shapes.MemberSerializer})
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.MemberWrite)
-        department = department_get(tenant_id=self.principal.tenant, key=data.pop("department"))
-        membership = member_add(principal=self.principal, department=department, member=NewMember(**data))
+        principal, department = self.principal, data.pop("department")
+        if principal.is_platform_admin:
+            membership = member_add_from_platform(
+                principal=principal,
+                tenant_id=asked_tenant(request) or principal.tenant,
+                department=department,
+                member=NewMember(**data),
+            )
+        else:
+            membership = member_add(
+                principal=principal,
+                department=department_get(tenant_id=principal.tenant, key=department),
+                member=NewMember(**data),
+            )
         return Response(shapes.MemberSerializer(membership).data, status=201)
 
 
 class Member(PrincipalView):
     permission_classes = (scope_required(KeyScope.ADMIN),)
 
+    @extend_schema(responses=shapes.MemberSerializer)
+    def get(self, request: Request, membership_id: UUID) -> Response:
+        membership = member_get(principal=self.principal, membership_id=membership_id)
+        return Response(shapes.MemberSerializer(membership).data)
+
+    @extend_schema(request=shapes.MemberChange, responses=shapes.MemberSerializer)
+    def patch(self, request: Request, membership_id: UUID) -> Response:
+        membership = member_change(
+            principal=self.principal, membership_id=membership_id, **self.checked(shapes.MemberChange)
+        )
+        return Response(shapes.MemberSerializer(membership).data)
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, membership_id: UUID) -> Response:
-        membership = membership_get(tenant_id=self.principal.tenant, membership_id=membership_id)
-        member_remove(principal=self.principal, membership=membership)
+        member_remove(principal=self.principal, membership_id=membership_id)
         return Response(status=204)
 
 

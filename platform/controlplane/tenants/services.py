@@ -21,7 +21,10 @@ def tenant_create(*, actor: str, slug: str, name: str) -> tuple[Tenant, Departme
     with scoped(Scope(platform=True)):
         if Tenant.objects.filter(slug=slug).exists():
             raise Conflict(
-                code="slug_taken", field="slug", detail=_("There is already an organisation “%s”.") % slug
+                code="slug_taken",
+                field="slug",
+                detail=_("There is already an organisation “%s”.") % slug,
+                remedy=_("Choose another one."),
             )
         tenant = Tenant.objects.create(slug=slug, name=name)
     with scoped(Scope(tenant_id=tenant.pk, unrestricted=True)):
@@ -34,9 +37,13 @@ def tenant_create(*, actor: str, slug: str, name: str) -> tuple[Tenant, Departme
 
 @transaction.atomic
 def department_create(*, tenant_id: UUID, actor: str, slug: str, name: str, parent: Department) -> Department:
+    tenant_lock(tenant_id=tenant_id)
     if Department.objects.filter(tenant_id=tenant_id, slug=slug).exists():
         raise Conflict(
-            code="slug_taken", field="slug", detail=_("There is already a department “%s”.") % slug
+            code="slug_taken",
+            field="slug",
+            detail=_("There is already a department “%s”.") % slug,
+            remedy=_("Choose another one."),
         )
     department = Department.objects.create(tenant_id=tenant_id, slug=slug, name=name, parent=parent)
     record(
@@ -54,7 +61,7 @@ def department_create(*, tenant_id: UUID, actor: str, slug: str, name: str, pare
 def department_move(*, tenant_id: UUID, actor: str, department: Department, parent: Department) -> Department:
     """Put the department, with everything beneath it, under another one. Raises InvalidInput for a circle."""
     # Moves go one after the other: two that cross would detach a circle from the tree.
-    Department.objects.select_for_update(no_key=True).get(tenant_id=tenant_id, parent=None)
+    tenant_lock(tenant_id=tenant_id)
     beneath = department_tree(tenant_id=tenant_id).subtree([department.pk])
     if department.parent_id is None or parent.pk in beneath:
         raise InvalidInput(
@@ -77,8 +84,10 @@ def membership_set(
     *, tenant_id: UUID, actor: str, user_id: UUID, department: Department, role: Role, clearance: Secrecy
 ) -> Membership:
     """Make or change the person's membership in the department. Raises Conflict for the last administrator of all."""
-    if role != Role.ADMIN:
-        _keep_an_administrator(department, user_id)
+    tenant_lock(tenant_id=tenant_id)
+    present = Membership.objects.filter(tenant_id=tenant_id, user_id=user_id, department=department).first()
+    if present is not None:
+        _keep_an_administrator(present, role, clearance)
     membership, created = Membership.objects.update_or_create(
         tenant_id=tenant_id,
         user_id=user_id,
@@ -100,8 +109,9 @@ def membership_set(
 @transaction.atomic
 def membership_remove(*, tenant_id: UUID, actor: str, membership: Membership) -> None:
     """Raises Conflict for the last administrator of all."""
+    tenant_lock(tenant_id=tenant_id)
     user_id, department_id = membership.user_id, membership.department_id
-    _keep_an_administrator(membership.department, user_id)
+    _keep_an_administrator(membership)
     membership.delete()
     record(
         tenant_id=tenant_id,
@@ -112,17 +122,35 @@ def membership_remove(*, tenant_id: UUID, actor: str, membership: Membership) ->
     )
 
 
-def _keep_an_administrator(department: Department, user_id: UUID) -> None:
-    """Nobody but an administrator of the root can make another one, so the last of them stays."""
-    if department.parent_id is not None:
+def tenant_lock(*, tenant_id: UUID) -> None:
+    """Until the commit, nobody else changes who belongs where in the tenant, its tree of departments or its keys.
+
+    Whoever changes any of them takes this lock before any other, and the head of the audit trail last: in one order they
+    never wait for each other in a circle. It is the row of the tree's root.
+    """
+    Department.objects.select_for_update(no_key=True).filter(tenant_id=tenant_id, parent=None).first()
+
+
+def _keep_an_administrator(
+    membership: Membership, role: Role = Role.MEMBER, clearance: Secrecy = Secrecy.PUBLIC
+) -> None:
+    """Raise Conflict if the membership, with that role and clearance from now on, would leave the root to nobody.
+
+    Nobody but an administrator of the root makes another one, and nobody gives a clearance that they don't have.
+    """
+    if membership.role != Role.ADMIN or membership.department.parent_id is not None:
         return
-    Department.objects.select_for_update(no_key=True).get(pk=department.pk)
-    administrators = Membership.objects.filter(
-        tenant_id=department.tenant_id, department=department, role=Role.ADMIN
-    ).values_list("user_id", flat=True)
-    if list(administrators) == [user_id]:
+    others = Membership.objects.filter(
+        tenant_id=membership.tenant_id, department_id=membership.department_id, role=Role.ADMIN
+    ).exclude(pk=membership.pk)
+    if membership.clearance == Secrecy.SECRET:
+        stays = role == Role.ADMIN and clearance == Secrecy.SECRET
+        others = others.filter(clearance=Secrecy.SECRET)
+    else:
+        stays = role == Role.ADMIN
+    if not stays and not others.exists():
         raise Conflict(
             code="last_administrator",
-            detail=_("This is the organisation's last administrator."),
-            remedy=_("Make somebody else an administrator first."),
+            detail=_("This is the organisation's last administrator with that clearance."),
+            remedy=_("Make somebody else an administrator with the same clearance first."),
         )

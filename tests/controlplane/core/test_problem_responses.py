@@ -79,6 +79,8 @@ def test_other_errors_are_problem_documents(status: int, code: str) -> None:
     ("error", "cause", "status", "code"),
     [
         (OperationalError(), None, 503, "database_unavailable"),
+        (OperationalError(), errors.DeadlockDetected(), 409, "conflict"),
+        (OperationalError(), errors.LockNotAvailable(), 409, "conflict"),
         (DataError(), None, 422, "invalid_value"),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogate"), None, 422, "invalid_value"),
         (IntegrityError(), errors.UniqueViolation(), 409, "conflict"),

@@ -120,32 +120,6 @@ def test_a_person_of_another_organisation_is_not_taken_in(
     assert memberships(organisation) == before
 
 
-def test_the_last_administrator_stays(organisation: Organisation) -> None:
-    user = organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
-    client = signed_in(user)
-    own = client.get(MEMBERS).json()["results"][0]["id"]
-    assert client.delete(f"{MEMBERS}/{own}").json()["code"] == "last_administrator"
-    demoted = client.post(MEMBERS, {"email": user.email, "department": "root"}, format="json")
-    assert (demoted.status_code, demoted.json()["code"]) == (409, "last_administrator")
-    organisation.member(organisation.root, Role.ADMIN)
-    assert client.delete(f"{MEMBERS}/{own}").status_code == 204
-
-
-def test_a_lower_cleared_administrator_cannot_demote_a_higher_one(organisation: Organisation) -> None:
-    secret = organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
-    organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
-    low = signed_in(organisation.member(organisation.root, Role.ADMIN, Secrecy.PUBLIC))
-    refused = low.post(
-        MEMBERS, member(email=secret.email, department="root", clearance="public"), format="json"
-    )
-    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
-        403,
-        "above_clearance",
-        "clearance",
-    )
-    assert principal_of_user(user=secret).clearance == Secrecy.SECRET
-
-
 def test_keys_die_with_the_key_that_made_them(organisation: Organisation) -> None:
     root = organisation.key(organisation.root, *KeyScope.values)
     body = {"name": "child", "department": "finance", "scopes": ["admin", "chat"]}

@@ -3,6 +3,7 @@
 from rest_framework.test import APIClient
 
 from controlplane.core.scope import platform_scope, tenant_scope
+from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import KeyScope
 from controlplane.tenants.models import Department, Tenant
 from controlplane.tenants.selectors import department_tree
@@ -44,7 +45,7 @@ def test_others_see_their_own_tenant_and_make_none(organisation: Organisation, o
 
 
 def test_departments_are_made_beneath_and_moved(organisation: Organisation) -> None:
-    admin = organisation.key(organisation.root, *KeyScope.values).client
+    admin = organisation.key(organisation.root, *KeyScope.values, clearance=Secrecy.SECRET).client
     made = admin.post("/api/v1/departments", {"slug": "audit", "name": "审计部"}, format="json")
     assert (made.status_code, made.json()["parent"]) == (201, "root")
     moved = admin.patch("/api/v1/departments/audit", {"parent": "finance"}, format="json")

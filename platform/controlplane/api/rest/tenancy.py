@@ -7,11 +7,13 @@ from rest_framework.response import Response
 
 from controlplane.api.rest import serializers as shapes
 from controlplane.identity.api import PrincipalView
+from controlplane.identity.departments import department_move_by
 from controlplane.identity.founding import FirstPerson, tenant_found
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import PlatformAdmin, SignedIn, scope_required
+from controlplane.identity.selectors import visible_department
 from controlplane.tenants.selectors import department_get, department_list, tenant_list
-from controlplane.tenants.services import department_create, department_move
+from controlplane.tenants.services import department_create
 
 
 class Tenants(PrincipalView):
@@ -55,12 +57,8 @@ class DepartmentDetail(PrincipalView):
 
     @extend_schema(request=shapes.DepartmentMove, responses=shapes.DepartmentSerializer)
     def patch(self, request: Request, key: str) -> Response:
-        tenant_id, principal = self.principal.tenant, self.principal
-        parent = department_get(tenant_id=tenant_id, key=self.checked(shapes.DepartmentMove)["parent"])
-        department = department_get(tenant_id=tenant_id, key=key)
-        principal.require_admin(parent.pk)
-        principal.require_admin(department.pk)
-        moved = department_move(
-            tenant_id=tenant_id, actor=principal.actor, department=department, parent=parent
-        )
+        principal = self.principal
+        department = visible_department(principal=principal, key=key)
+        parent = department_get(tenant_id=principal.tenant, key=self.checked(shapes.DepartmentMove)["parent"])
+        moved = department_move_by(principal=principal, department=department, parent=parent)
         return Response(shapes.DepartmentSerializer(moved).data)
