@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import psycopg
+
 from controlplane.audit.selectors import event_list
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import Document
-from controlplane.identity.models import ApiKey
 from tests.controlplane.api.openai.conftest import Bank, Served
 from tests.controlplane.api.openai.test_openai_answers import QUESTION, RIGHT, ask
 from tests.controlplane.organisations import make_organisation
@@ -63,14 +64,22 @@ def test_the_quote_goes_with_the_document(platform: Served, bank: Bank, engine: 
     assert (citation["quote"], citation["title"], citation["page"]) == (None, "授信管理办法", 3)
 
 
-def test_the_quote_goes_with_the_access(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+def test_the_quote_goes_with_the_access(
+    platform: Served, bank: Bank, engine: FakeEngine, superuser_dsn: str
+) -> None:
     path = held(platform, bank, engine)
-    with tenant_scope(bank.organisation.tenant.pk):
-        ApiKey.objects.update(clearance=Secrecy.PUBLIC)
+
+    def clear_for(level: Secrecy) -> None:
+        with psycopg.connect(superuser_dsn, autocommit=True) as superuser:
+            superuser.execute(
+                "UPDATE identity_apikey SET clearance = %s WHERE tenant_id = %s",
+                [level, bank.organisation.tenant.pk],
+            )
+
+    clear_for(Secrecy.PUBLIC)
     [citation] = answer_in(bank.key.client.get(path).json())["citations"]
     assert citation["quote"] is None
-    with tenant_scope(bank.organisation.tenant.pk):
-        ApiKey.objects.update(clearance=Secrecy.INTERNAL)
+    clear_for(Secrecy.INTERNAL)
     [citation] = answer_in(bank.key.client.get(path).json())["citations"]
     assert citation["quote"]
 

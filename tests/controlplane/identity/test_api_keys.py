@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity import selectors
 from controlplane.identity.models import ApiKey, KeyScope
 from controlplane.identity.selectors import principal_of_key
 from tests.controlplane.organisations import Organisation, client_of
@@ -74,11 +75,13 @@ def test_a_revoked_key_stops_at_once(organisation: Organisation) -> None:
     assert admin.delete(f"{URL}/{made['id']}").status_code == 204
 
 
-def test_an_expired_key_is_refused(organisation: Organisation) -> None:
-    key = organisation.key(organisation.finance)
-    with tenant_scope(organisation.tenant.pk):
-        ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert principal_of_key(presented=key.presented) is None
+def test_an_expired_key_is_refused(organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = timezone.now() + timedelta(minutes=5)
+    admin = organisation.key(organisation.finance, *KeyScope.values).client
+    presented = admin.post(URL, body(expires_at=later.isoformat()), format="json").json()["key"]
+    assert principal_of_key(presented=presented) is not None
+    monkeypatch.setattr(selectors.timezone, "now", lambda: later + timedelta(seconds=1))
+    assert principal_of_key(presented=presented) is None
 
 
 @pytest.mark.parametrize(

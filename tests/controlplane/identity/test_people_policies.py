@@ -5,11 +5,13 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.db.utils import ProgrammingError
+from django.utils import timezone
 
 from controlplane.core.scope import Scope, platform_scope, scoped, tenant_scope
-from controlplane.identity.models import User
-from controlplane.tenants.models import Membership, Role
-from tests.controlplane.organisations import Organisation
+from controlplane.identity.models import ApiKey, User
+from controlplane.identity.selectors import principal_of_user
+from controlplane.tenants.models import Department, Membership, Role, Tenant
+from tests.controlplane.organisations import Key, Organisation
 
 DENIED = r"row-level security|permission denied"
 
@@ -101,3 +103,54 @@ def test_what_migrations_write_is_only_read(organisation: Organisation, table: s
         connection.cursor() as cursor,
     ):
         cursor.execute(verb.format(table))
+
+
+def test_only_who_administers_changes_keys_departments_and_the_tenant(organisation: Organisation) -> None:
+    user, key = organisation.member(organisation.lending), organisation.key(organisation.root)
+    sights = (
+        principal_of_user(user=user).scope(),
+        organisation.key(organisation.root).principal.scope(),
+    )
+    new_key = {"name": "x", "prefix": "kz_x", "scopes": ["admin"], "clearance": 3, "created_by": "nobody"}
+    tenant, root = organisation.tenant, organisation.root
+    for sight in sights:
+        with scoped(sight):
+            assert ApiKey.objects.filter(pk=key_id(key)).update(revoked_at=timezone.now()) == 0
+            assert ApiKey.objects.filter(pk=key_id(key)).delete()[0] == 0
+            assert (
+                Department.objects.filter(pk=organisation.energy.pk).update(parent=organisation.lending) == 0
+            )
+            assert Tenant.objects.filter(pk=tenant.pk).update(name="x") == 0
+        with pytest.raises(ProgrammingError, match=DENIED), scoped(sight):
+            ApiKey.objects.create(tenant=tenant, department=root, key_hash=uuid4().hex, **new_key)
+        with pytest.raises(ProgrammingError, match=DENIED), scoped(sight):
+            Department.objects.create(tenant=tenant, slug="x", name="x", parent=root)
+    with scoped(Scope(tenant_id=tenant.pk, administers=True)):
+        assert ApiKey.objects.filter(pk=key_id(key)).update(revoked_at=timezone.now()) == 1
+        assert Department.objects.filter(pk=organisation.energy.pk).update(name="x") == 1
+        assert Tenant.objects.filter(pk=tenant.pk).update(name="x") == 1
+
+
+def test_a_key_notes_its_own_use(organisation: Organisation) -> None:
+    key, another = organisation.key(organisation.lending), organisation.key(organisation.lending)
+    with scoped(key.principal.scope()):
+        now = timezone.now()
+        assert ApiKey.objects.filter(pk=key_id(key)).update(last_used_at=now) == 1
+        assert ApiKey.objects.filter(pk=key_id(another)).update(last_used_at=now) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["scopes = '{admin}'", "clearance = 3", "key_hash = 'x'", "expires_at = NULL", "created_by = 'x'"],
+)
+def test_what_a_key_may_do_is_never_changed(organisation: Organisation, change: str) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        tenant_scope(organisation.tenant.pk),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"UPDATE identity_apikey SET {change}")
+
+
+def key_id(key: Key) -> str:
+    return key.principal.actor.removeprefix("key:")
