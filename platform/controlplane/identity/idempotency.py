@@ -19,7 +19,7 @@ from psycopg import errors
 from rest_framework.request import Request
 
 from controlplane.core.problems import Conflict, InvalidInput
-from controlplane.core.scope import tenant_scope
+from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.identity.models import IdempotencyRecord
 from controlplane.identity.principal import Principal
 
@@ -71,7 +71,7 @@ def begin(*, principal: Principal, key: str, print_: str) -> IdempotencyRecord |
         raise InvalidInput(
             code="idempotency_key_too_long", field="Idempotency-Key", detail=_("At most 255 characters.")
         )
-    own = {"tenant_id": principal.tenant, "actor": principal.actor, "key": key}
+    own = {"tenant_id": principal.tenant_id, "actor": principal.actor, "key": key}
     try:
         return _insert(**own, fingerprint=print_)
     except IntegrityError:
@@ -110,8 +110,8 @@ def finish(*, record: IdempotencyRecord, answer: Answer) -> None:
     record.save(update_fields=["status", "body"])
 
 
-def purge(*, tenant_id: UUID) -> int:
-    """Forget the tenant's answers that are a day old. How many there were."""
-    with tenant_scope(tenant_id):
-        old = IdempotencyRecord.objects.filter(tenant_id=tenant_id, created_at__lt=timezone.now() - KEPT)
+def purge(*, tenant_id: UUID | None) -> int:
+    """Forget the tenant's answers, or those that concern none, that are a day old. How many there were."""
+    with tenant_scope(tenant_id) if tenant_id else platform_scope():
+        old = IdempotencyRecord.objects.filter(tenant=tenant_id, created_at__lt=timezone.now() - KEPT)
         return old.delete()[0]

@@ -67,6 +67,10 @@ class ApiKey(TenantModel):
 class IdempotencyRecord(TenantModel):
     """The answer that a write with an `Idempotency-Key` was given, so that its repetition gets the same one."""
 
+    # None for what concerns no tenant, as the making of one.
+    tenant = models.ForeignKey(  # type: ignore[assignment]
+        "tenants.Tenant", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     actor = models.CharField(max_length=64)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
@@ -75,6 +79,8 @@ class IdempotencyRecord(TenantModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "actor", "key"], name="identity_idempotency_key")
+            models.UniqueConstraint(
+                fields=["tenant", "actor", "key"], name="identity_idempotency_key", nulls_distinct=False
+            )
         ]
         indexes = [models.Index(fields=["tenant", "created_at"], name="identity_idempotency_age")]

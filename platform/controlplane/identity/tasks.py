@@ -15,7 +15,7 @@ def purge_idempotency(**_: Any) -> None:
     """Every hour: answers kept for repetitions that come no more."""
     with platform_scope():
         tenants = tenant_ids()
-    for tenant_id in tenants.values():
+    for tenant_id in (None, *tenants.values()):
         purge(tenant_id=tenant_id)
 
 

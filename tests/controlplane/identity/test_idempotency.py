@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -15,12 +16,13 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from controlplane.core.problems import Conflict
-from controlplane.core.scope import enter_scope, tenant_scope
+from controlplane.core.scope import enter_scope, platform_scope, tenant_scope
 from controlplane.identity import idempotency
 from controlplane.identity.idempotency import Answer, begin, fingerprint, form_content
 from controlplane.identity.models import ApiKey, IdempotencyRecord, KeyScope
 from controlplane.identity.tasks import purge_idempotency
-from tests.controlplane.organisations import Key, Organisation
+from tests.controlplane.identity.test_sessions import signed_in
+from tests.controlplane.organisations import PASSWORD, Key, Organisation, platform_admin
 
 KEYS = "/api/v1/api-keys"
 SEND = {"format": "json", "HTTP_IDEMPOTENCY_KEY": "import-17"}
@@ -167,3 +169,20 @@ def test_waiting_for_other_locks_is_as_before_afterwards(organisation: Organisat
         begin(principal=admin.principal, key="k", print_="p")
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("30s",)
+
+
+def test_what_concerns_no_tenant_happens_once_too(organisation: Organisation) -> None:
+    client, email = signed_in(platform_admin()), f"{uuid4().hex}@example.org"
+    new = {"slug": f"t-{uuid4().hex[:8]}", "name": "x", "admin": {"email": email, "password": PASSWORD}}
+    first, again = (client.post("/api/v1/tenants", new, **SEND) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201), first.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()
+    another = signed_in(platform_admin()).post("/api/v1/tenants", new, **SEND)
+    assert (another.status_code, another.json()["code"]) == (409, "slug_taken")
+    with platform_scope():
+        assert IdempotencyRecord.objects.filter(tenant=None).update(
+            created_at=timezone.now() - timedelta(hours=25)
+        )
+        assert idempotency.purge(tenant_id=None) >= 1
+        assert not IdempotencyRecord.objects.filter(tenant=None).exists()
