@@ -17,7 +17,6 @@ urlpatterns = [
     path("", include("controlplane.identity.urls")),
     path("", include("controlplane.documents.urls")),
     path("", include("controlplane.serving.urls")),
-    path("", include("controlplane.documents.urls")),
     path("", include(search_urlpatterns)),
     path("", include("controlplane.assistants.urls")),
     path("", include("controlplane.chat.urls")),

@@ -23,7 +23,7 @@ from controlplane.documents.services.knowledge_bases import knowledge_base_creat
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_key, principal_of_user
-from controlplane.identity.services import api_key_create, api_key_revoke, password_set, user_create
+from controlplane.identity.services import api_key_create, api_key_revoke, password_reset, user_create
 from controlplane.tenants.models import Department, Role, Tenant
 from controlplane.tenants.services import department_create, membership_set, tenant_create
 
@@ -114,7 +114,7 @@ def _administrator(tenant: Tenant, root: Department, known: str) -> str:
             return known
         password = secrets.token_urlsafe(15)
         if user:
-            password_set(user=user, password=password)
+            password_reset(actor=ACTOR, user=user, password=password)
         else:
             user = user_create(
                 actor=ACTOR,

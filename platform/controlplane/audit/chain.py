@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
+# Stands where a tenant's id would; no tenant has it, for ids are made from the time.
+PLATFORM_CHAIN = UUID(int=0)
 GENESIS = "0" * 64
 SEPARATOR = "\x1f"
 

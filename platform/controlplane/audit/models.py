@@ -23,10 +23,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant_id", "sequence"], name="audit_event_sequence")]
-        indexes = [
-            models.Index(fields=["tenant_id", "-id"], name="audit_event_newest"),
-            models.Index(fields=["tenant_id", "action", "-id"], name="audit_event_action"),
-        ]
+        indexes = [models.Index(fields=["tenant_id", "action", "-sequence"], name="audit_event_of_action")]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.action}"

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from controlplane.audit.chain import GENESIS, Break, Link, Verification
+from controlplane.audit.chain import GENESIS, PLATFORM_CHAIN, Break, Link, Verification
 from controlplane.audit.models import AuditEvent
 
 _LINKS = """
@@ -27,7 +27,7 @@ def event_list(
     *, tenant_id: UUID, action: str = "", actor: str = "", target: str = ""
 ) -> QuerySet[AuditEvent]:
     filters = {k: v for k, v in {"action": action, "actor": actor, "target": target}.items() if v}
-    return AuditEvent.objects.filter(tenant_id=tenant_id, **filters).order_by("-id")
+    return AuditEvent.objects.filter(tenant_id=tenant_id, **filters).order_by("-sequence")
 
 
 def verify(*, tenant_id: UUID) -> Verification:
@@ -36,6 +36,8 @@ def verify(*, tenant_id: UUID) -> Verification:
     The head is read first: events that are written meanwhile come after it and are left to the next verification.
     """
     head = _head(tenant_id)
+    if head is None and tenant_id == PLATFORM_CHAIN:  # nothing has happened yet
+        return Verification(0, None)
     if head is None:  # a tenant's own making is its first event
         return Verification(0, Break(1, "the chain is missing"))
     expected, previous = 1, GENESIS

@@ -1,10 +1,14 @@
 """Writing the trail."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+
+from controlplane.audit.chain import PLATFORM_CHAIN
+from controlplane.core.scope import current_scope, scoped
 
 
 class AuditOutsideTransaction(RuntimeError):
@@ -26,6 +30,13 @@ def record(*, tenant_id: UUID, actor: str, action: str, target: str = "", **data
             "VALUES (%s, %s, %s, %s, %s::jsonb)",
             [tenant_id, actor, action, target, _json(data)],
         )
+
+
+def record_of_platform(*, actor: str, action: str, target: str = "", **data: Any) -> None:
+    """The same in the platform's own chain: what concerns people who belong to no tenant, and its administrators."""
+    scope = replace(current_scope(), tenant_id=PLATFORM_CHAIN, unrestricted=actor == "system")
+    with scoped(scope):
+        record(tenant_id=PLATFORM_CHAIN, actor=actor, action=action, target=target, **data)
 
 
 def _json(data: dict[str, Any]) -> str:

@@ -14,7 +14,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return http_response_of(Forbidden(code="forbidden", detail=_("You may not do this.")))
+    return http_response_of(
+        Forbidden(
+            code="forbidden",
+            detail=_("You may not do this."),
+            remedy=_("Ask an administrator for the right to do this, or sign in as somebody who has it."),
+        )
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

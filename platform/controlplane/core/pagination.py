@@ -26,7 +26,7 @@ class KeysetPagination(CursorPagination):
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         """Of a QuerySet. Raises InvalidInput for a cursor that none of its pages gave."""
-        self._key = queryset.model._meta.pk
+        self._key = queryset.model._meta.get_field(self.ordering.removeprefix("-"))
         page: list[Any] | None = super().paginate_queryset(queryset, request, view)
         # Not what the request's Host header says: whoever chooses that would choose where our links lead.
         self.base_url = settings.BASE_URL.rstrip("/") + request.get_full_path()

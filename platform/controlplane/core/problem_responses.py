@@ -2,12 +2,14 @@
 
 import json
 import logging
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from psycopg import errors
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -30,6 +32,17 @@ CONTENT_TYPE = "application/problem+json"
 # What two requests at once can lead to, and one alone cannot: services check beforehand.
 _RACES = (errors.UniqueViolation, errors.ForeignKeyViolation, errors.RestrictViolation)
 
+
+# What the framework's own errors leave to the reader.
+_REMEDIES = {
+    400: gettext_lazy("Send valid JSON, and identifiers in the form in which they were given."),
+    401: gettext_lazy("Sign in, or send a valid key as “Authorization: Bearer kz_…”."),
+    403: gettext_lazy("Ask an administrator for the right to do this, or sign in as somebody who has it."),
+    405: gettext_lazy("Use a method that the header Allow names."),
+    406: gettext_lazy("Accept application/json."),
+    415: gettext_lazy("Send the body in a form that the description of the API names for this address."),
+    429: gettext_lazy("Wait as long as the header Retry-After says."),
+}
 
 # Two requests that waited for each other, or one that waited too long: the database itself is well.
 _CROSSED = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
@@ -92,7 +105,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, Http404):
         return response_of(NotFound(code="not_found", detail=_("There is nothing at this address.")))
     if isinstance(exc, PermissionDenied):
-        return response_of(Forbidden(code="forbidden", detail=_("You may not do this.")))
+        return response_of(
+            Forbidden(code="forbidden", detail=_("You may not do this."), remedy=_REMEDIES[403])
+        )
     if isinstance(exc, RequestDataTooBig):
         return response_of(TooLarge(code="body_too_large", detail=_("The request's body is too large.")))
     if isinstance(exc, RecursionError):  # JSON within JSON within JSON
@@ -122,15 +137,18 @@ def _invalid(exc: exceptions.ValidationError) -> Problem:
 
 def _framework(exc: exceptions.APIException) -> Response:
     code = exc.get_codes()
+    title, detail = str(exc.default_detail), str(exc.detail)
     body = {
         "type": f"urn:karez:problem:{code}",
-        "title": str(exc.default_detail),
+        "title": detail if "{" in title else title,  # some titles of the framework are templates
         "status": exc.status_code,
         "code": code,
-        "detail": str(exc.detail),
+        "detail": detail,
     }
+    if remedy := _REMEDIES.get(exc.status_code):
+        body["remedy"] = str(remedy)
     challenge = getattr(exc, "auth_header", None)
     headers = {"WWW-Authenticate": challenge} if challenge else {}
     if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = str(int(wait))
+        headers["Retry-After"] = str(max(1, ceil(wait)))
     return Response(body, status=exc.status_code, headers=headers, content_type=CONTENT_TYPE)

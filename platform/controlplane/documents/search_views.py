@@ -14,7 +14,6 @@ from rest_framework.response import Response
 
 from controlplane.documents.search import LONGEST_QUERY, MOST_RESULTS, record_search, search_passages
 from controlplane.identity.api import PrincipalView
-from controlplane.identity.authentication import KeyInOwnTransaction, SessionInOwnTransaction
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
 
@@ -49,7 +48,6 @@ class SearchResponseSerializer(serializers.Serializer[Any]):
 class Search(PrincipalView):
     """Not in one transaction as other views are: none is open while the query is embedded."""
 
-    authentication_classes = (KeyInOwnTransaction, SessionInOwnTransaction)
     permission_classes = (scope_required(KeyScope.SEARCH),)
     serializer_class = SearchRequestSerializer
 

@@ -1,9 +1,9 @@
 """Turns the credential of an API request into a principal, and opens the database to what the principal may see."""
 
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -32,6 +32,11 @@ def asked_tenant(request: Request) -> UUID | None:
         raise exceptions.ParseError(_("X-Karez-Tenant is not an identifier of a tenant.")) from error
 
 
+def _transaction() -> AbstractContextManager[None]:
+    """The request's. Views that are not in one transaction get one of their own, and open their scopes themselves."""
+    return nullcontext() if connection.in_atomic_block else transaction.atomic()
+
+
 class InvalidCredential(exceptions.AuthenticationFailed):
     default_code = "invalid_credential"
 
@@ -46,8 +51,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         principal = principal_of_key(presented=presented.strip())
         if principal is None:
             raise InvalidCredential(_("The API key is unknown, revoked or expired."))
-        api_key_touch(principal=principal)
-        enter_scope(principal.scope())
+        with _transaction():
+            api_key_touch(principal=principal)
+            enter_scope(principal.scope())
         return principal, principal
 
     def authenticate_header(self, request: Request) -> str:
@@ -63,7 +69,8 @@ class PrincipalSessionAuthentication(BaseAuthentication):
             return None
         self._enforce_csrf(request)
         principal = principal_of_user(user=user, tenant_id=asked_tenant(request))
-        enter_scope(principal.scope())
+        with _transaction():
+            enter_scope(principal.scope())
         return principal, principal
 
     def _enforce_csrf(self, request: Request) -> None:
@@ -71,19 +78,3 @@ class PrincipalSessionAuthentication(BaseAuthentication):
         check.process_request(request._request)
         if reason := check.process_view(request._request, _unreached, (), {}):
             raise exceptions.PermissionDenied(f"CSRF: {reason}")
-
-
-class KeyInOwnTransaction(ApiKeyAuthentication):
-    """For views that are no transaction themselves, because they wait for another service."""
-
-    def authenticate(self, request: Request) -> Any:
-        with transaction.atomic():
-            return super().authenticate(request)
-
-
-class SessionInOwnTransaction(PrincipalSessionAuthentication):
-    """As `KeyInOwnTransaction`."""
-
-    def authenticate(self, request: Request) -> Any:
-        with transaction.atomic():
-            return super().authenticate(request)

@@ -79,6 +79,13 @@ def principal_of_user(*, user: User, tenant_id: UUID | None = None) -> Principal
     return _member(user, tenant_id, own)
 
 
+def tenants_of(*, user: User) -> list[UUID]:
+    """In one order, whoever asks."""
+    with scoped(Scope(user_id=user.pk)):
+        rows = Membership.objects.filter(user_id=user.pk).order_by("tenant_id")
+        return list(rows.values_list("tenant_id", flat=True).distinct())
+
+
 def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
     clearances: dict[UUID, Secrecy] = {}
     writable: set[UUID] = set()

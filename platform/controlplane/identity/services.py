@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.audit.services import record
+from controlplane.audit.services import record, record_of_platform
 from controlplane.core.problems import Conflict, Forbidden, InvalidInput, fields_named
 from controlplane.core.scope import current_scope, scoped
 from controlplane.core.secrecy import Secrecy
@@ -162,51 +162,41 @@ def api_key_touch(*, principal: Principal) -> None:
 def user_create(
     *, actor: str, email: str, password: str, name: str = "", is_platform_admin: bool = False
 ) -> User:
-    """A person without memberships. Audited where a tenant is in sight. Raises InvalidInput naming `email` or `password`."""
+    """A person without memberships. Audited in the tenant in sight, else by the platform.
+
+    Raises InvalidInput naming `email` or `password`.
+    """
     email = email.strip().lower()
     with scoped(replace(current_scope(), login_email=email)):
         if User.objects.filter(email=email).exists():
             raise _email_taken()
         user = User(email=email, name=name, is_platform_admin=is_platform_admin)
-        _check_password(user, password)
+        check_strength(user=user, password=password)
         user.set_password(password)
         try:
             with transaction.atomic():
                 user.save(force_insert=True)
         except IntegrityError as error:
             raise _email_taken() from error
+    event = {"actor": actor, "action": "user.created", "target": f"user:{user.pk}", "email": email}
     if tenant_id := current_scope().tenant_id:
-        record(tenant_id=tenant_id, actor=actor, action="user.created", target=f"user:{user.pk}", email=email)
+        record(tenant_id=tenant_id, **event)
+    if is_platform_admin or not tenant_id:
+        record_of_platform(**event, is_platform_admin=is_platform_admin)
     return user
 
 
 @transaction.atomic
-def password_change(*, principal: Principal, current: str, new: str) -> None:
-    """The person's own. Ends their other sessions. Raises Forbidden for a wrong `current`, InvalidInput for a weak one."""
-    with scoped(replace(current_scope(), user_id=principal.user_id)):
-        user = User.objects.filter(pk=principal.user_id).first() if principal.user_id else None
-        if user is None or not user.check_password(current):
-            raise Forbidden(
-                code="wrong_password", field="current", detail=_("The present password is wrong.")
-            )
-        password_set(user=user, password=new)
-    if principal.tenant_id:
-        record(
-            tenant_id=principal.tenant_id,
-            actor=principal.actor,
-            action="user.password_changed",
-            target=f"user:{user.pk}",
-        )
-
-
-def password_set(*, user: User, password: str) -> None:
-    """Raises InvalidInput naming `password`. The scope must show the person: `user_id`, or the platform's."""
-    _check_password(user, password)
+def password_reset(*, actor: str, user: User, password: str) -> None:
+    """By the operator. Ends the person's sessions. Raises InvalidInput naming `password`. The scope must be the platform's."""
+    check_strength(user=user, password=password)
     user.set_password(password)
     user.save(update_fields=["password"])
+    record_of_platform(actor=actor, action="user.password_reset", target=f"user:{user.pk}")
 
 
-def _check_password(user: User, password: str) -> None:
+def check_strength(*, user: User, password: str) -> None:
+    """Raises InvalidInput naming `password`."""
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from controlplane.core.problems import Unavailable
+from controlplane.identity.principal import Principal
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -67,6 +68,16 @@ class SignInByEmail(_Attempts):
     def subject(self, request: Request) -> str | None:
         email = request.data.get("email") if isinstance(request.data, dict) else None
         return email.strip().lower() if isinstance(email, str) and email.strip() else None
+
+
+class PasswordByActor(_Attempts):
+    """By who is signed in: a session left open is no place to guess the password."""
+
+    most = 10
+    name = "actor"
+
+    def subject(self, request: Request) -> str | None:
+        return request.auth.actor if isinstance(request.auth, Principal) else None
 
 
 def _count(key: str) -> int:

@@ -2,15 +2,16 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.identity import views
-from controlplane.identity.throttles import SignInByAddress, SignInByEmail
+from controlplane.identity.throttles import PasswordByActor, SignInByAddress, SignInByEmail
 
 # Without a transaction around it: see `sign_in`.
 session = non_atomic_requests(views.Session.as_view(throttle_classes=(SignInByAddress, SignInByEmail)))
+password = non_atomic_requests(views.Password.as_view(throttle_classes=(PasswordByActor,)))
 
 urlpatterns = [
     path("session", session),
     path("me", views.Me.as_view()),
-    path("me/password", views.Password.as_view()),
+    path("me/password", password),
     path("members", views.Members.as_view()),
     path("members/<uuid:membership_id>", views.Member.as_view()),
     path("api-keys", views.ApiKeys.as_view()),

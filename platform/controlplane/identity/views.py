@@ -1,8 +1,10 @@
 """Signing in, and the people and keys of a tenant."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,8 +22,8 @@ from controlplane.identity.people import (
 )
 from controlplane.identity.permissions import AddsMembers, SignedIn, scope_required
 from controlplane.identity.selectors import api_key_get, api_key_list, member_get
-from controlplane.identity.services import api_key_create, api_key_revoke, password_change
-from controlplane.identity.sign_in import session_end, session_start
+from controlplane.identity.services import api_key_create, api_key_revoke
+from controlplane.identity.sign_in import password_change, session_end, session_start
 from controlplane.tenants.selectors import department_get, membership_list
 
 
@@ -52,14 +54,19 @@ class Me(PrincipalView):
 
 
 class Password(PrincipalView):
-    """The caller's own."""
+    """The caller's own. Not in one transaction: none is open while a password is hashed, and refusals are recorded."""
 
     permission_classes = (SignedIn,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        GenericAPIView.initial(self, request, *args, **kwargs)  # a change of password is not repeated
 
     @extend_schema(request=shapes.PasswordChange, responses={204: None})
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.PasswordChange)
-        password_change(principal=self.principal, current=data["current"], new=data["new"])
+        password_change(
+            request=request._request, principal=self.principal, current=data["current"], new=data["new"]
+        )
         return Response(status=204)
 
 

@@ -8,7 +8,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.identity.api import PrincipalView
-from controlplane.identity.authentication import KeyInOwnTransaction, SessionInOwnTransaction
 from controlplane.identity.permissions import SignedIn
 from controlplane.serving.registry import registry
 from controlplane.serving.serializers import DeploymentSerializer, DeploymentsSerializer
@@ -18,7 +17,6 @@ from controlplane.serving.serializers import DeploymentSerializer, DeploymentsSe
 class Deployments(PrincipalView):
     """No transaction is open while the engines are asked, which takes as long as they take."""
 
-    authentication_classes = (KeyInOwnTransaction, SessionInOwnTransaction)
     permission_classes = (SignedIn,)
     serializer_class = DeploymentsSerializer
 

@@ -124,3 +124,17 @@ def test_the_description_of_the_api_is_complete(organisation: Organisation) -> N
     described = {path.strip("/").replace("{", "<").partition("<")[0] for path in document["paths"]}
     missing = [p for p in ALL if p.replace("<", "<").partition("<")[0] not in described]
     assert [p for p in missing if not p.endswith("openapi.json")] == []
+
+
+def test_the_description_of_the_api_says_how_to_sign_in(organisation: Organisation) -> None:
+    document = APIClient().get("/api/v1/openapi.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["type"] for name, scheme in schemes.items()} == {
+        "apiKey": "http",
+        "session": "apiKey",
+    }
+    for path in ("/api/v1/me", "/api/v1/search", "/api/v1/me/password", "/api/v1/members"):
+        for method in set(document["paths"][path]) & {"get", "post"}:
+            assert {"apiKey": []} in document["paths"][path][method]["security"], path
+    assert {"get", "patch", "delete"} <= set(document["paths"]["/api/v1/members/{membership_id}"])
+    assert len(ALL) == len(set(ALL))

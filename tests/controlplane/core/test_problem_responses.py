@@ -98,3 +98,25 @@ def test_a_fault_of_ours_is_not_the_callers() -> None:
     broken.__cause__ = errors.NotNullViolation()
     assert problem_of_database(broken) is None
     assert problem_of_database(ValueError()) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ({"path": "/api/v1/me"}, 401),
+        ({"path": "/api/v1/me", "HTTP_AUTHORIZATION": "Bearer kz_wrong"}, 401),
+        ({"path": "/api/v1/session", "method": "PUT"}, 405),
+        ({"path": "/api/v1/session", "method": "POST", "content_type": "text/plain", "data": "a"}, 415),
+        ({"path": "/api/v1/session", "method": "POST", "content_type": "application/json", "data": "{"}, 400),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_errors_of_the_framework_name_a_remedy(
+    db: None, call: dict[str, str], status: int, language: str
+) -> None:
+    response = Client().generic(**{"method": "GET", **call}, HTTP_ACCEPT_LANGUAGE=language)  # type: ignore[arg-type]
+    body = response.json()
+    assert response.status_code == status
+    assert body["remedy"]
+    assert body["remedy"].isascii() == (language == "en") or "“" in body["remedy"]
+    assert "{" not in body["title"] + body["detail"]

@@ -172,8 +172,8 @@ def test_a_tenant_is_founded_with_its_administrator(organisation: Organisation) 
     assert (signed.json()["is_admin"], signed.json()["tenant"]) == (True, made.json()["id"])
 
 
-def test_people_change_their_own_password(organisation: Organisation) -> None:
-    user = organisation.member(organisation.finance)
+def test_people_change_their_own_password(committed_organisation: Organisation) -> None:
+    user = committed_organisation.member(committed_organisation.finance)
     client = signed_in(user)
     wrong = client.post("/api/v1/me/password", {"current": "guess", "new": "quiet-channel-10"}, format="json")
     assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_password")

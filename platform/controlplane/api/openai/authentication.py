@@ -25,7 +25,11 @@ async def authenticated(request: Request, *, scope: KeyScope | None = None) -> P
         )
     principal = await in_thread(_principal, presented.strip())
     if principal is None:
-        raise Unauthorised(code="invalid_credential", detail=_("The API key is unknown, revoked or expired."))
+        raise Unauthorised(
+            code="invalid_credential",
+            detail=_("The API key is unknown, revoked or expired."),
+            remedy=_("Ask an administrator of your department for a new key."),
+        )
     if scope and scope not in principal.scopes:
         raise scope_missing(scope)
     return principal

@@ -3,13 +3,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from controlplane.audit.chain import PLATFORM_CHAIN
 from controlplane.audit.selectors import verify
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.tenant_ids import tenant_ids
 
+PLATFORM = "(platform)"
+
 
 class Command(BaseCommand):
-    help = "audit verify: recompute every tenant's chain and name the first broken link"
+    help = "audit verify: recompute every tenant's chain and the platform's, and name the first broken link"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["verify"])
@@ -20,6 +23,8 @@ class Command(BaseCommand):
             tenants = tenant_ids(slug=options["tenant"])
         if options["tenant"] and not tenants:
             raise CommandError(f"there is no tenant {options['tenant']!r}")
+        if not options["tenant"]:
+            tenants[PLATFORM] = PLATFORM_CHAIN
         broken = [slug for slug, tenant_id in tenants.items() if not self._verify(slug, tenant_id)]
         if broken:
             raise CommandError(f"broken: {', '.join(broken)}")
