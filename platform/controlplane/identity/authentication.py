@@ -1,8 +1,10 @@
 """Turns the credential of an API request into a principal, and opens the database to what the principal may see."""
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -17,6 +19,7 @@ from controlplane.identity.selectors import principal_of_key, principal_of_user
 from controlplane.identity.services import api_key_touch
 
 TENANT_HEADER = "X-Karez-Tenant"
+_USED = "used_at"
 
 
 def _unreached(request: HttpRequest) -> HttpResponse:
@@ -35,6 +38,13 @@ def asked_tenant(request: Request) -> UUID | None:
 def _transaction() -> AbstractContextManager[None]:
     """The request's. Views that are not in one transaction get one of their own, and open their scopes themselves."""
     return nullcontext() if connection.in_atomic_block else transaction.atomic()
+
+
+def _renew(request: HttpRequest) -> None:
+    """A session ends when it is not used for a while. It is written a dozen times in that while, at most."""
+    now, used = int(time.time()), request.session.get(_USED, 0)
+    if now - used > settings.SESSION_COOKIE_AGE // 12:
+        request.session[_USED] = now
 
 
 class InvalidCredential(exceptions.AuthenticationFailed):
@@ -69,6 +79,7 @@ class PrincipalSessionAuthentication(BaseAuthentication):
             return None
         self._enforce_csrf(request)
         principal = principal_of_user(user=user, tenant_id=asked_tenant(request))
+        _renew(request._request)
         with _transaction():
             enter_scope(principal.scope())
         return principal, principal

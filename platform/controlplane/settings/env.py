@@ -6,16 +6,21 @@ A missing secret is an error at start, never a default; `Env.load()` names each 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
+SHORTEST_SECRET = 32
 
 
 class Env(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="KAREZ_", extra="ignore")
+    # Errors name the variable and never what it holds: most of these are secrets.
+    model_config = SettingsConfigDict(env_prefix="KAREZ_", extra="ignore", hide_input_in_errors=True)
 
-    secret_key: SecretStr
+    secret_key: SecretStr = Field(description="signs sessions; at least 32 characters")
+    session_idle_seconds: int = Field(
+        default=12 * 3600, ge=60, description="a browser session that is not used ends after it"
+    )
     database_url: SecretStr
     database_pool: int = Field(default=8, ge=0, description="connections per process; 0 turns pooling off")
     broker_url: SecretStr
@@ -59,6 +64,16 @@ class Env(BaseSettings):
     # Bounds of the parsing child process.
     parse_seconds: float = Field(default=300, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if len(key.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"KAREZ_SECRET_KEY needs at least {SHORTEST_SECRET} characters; "
+                "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
+        return key
 
     @property
     def files_dir(self) -> Path:

@@ -55,3 +55,19 @@ def test_no_proxy_is_trusted_unless_it_is_counted() -> None:
         )
         assert done.stdout.split() == [count, f"{Argon2.__module__}.{Argon2.__name__}"]
     assert get_hasher("default").algorithm == "md5"  # of the tests: hashing slowly is not what they test
+
+
+def test_a_short_secret_key_is_an_error_that_says_what_to_do() -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "platform"), "KAREZ_SECRET_KEY": "x" * 31}
+    done = subprocess.run(
+        [sys.executable, "-c", "import controlplane.settings"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "KAREZ_SECRET_KEY needs at least 32 characters; make one with" in done.stderr
+    assert "x" * 31 not in done.stderr
+
+
+def test_idle_sessions_end() -> None:
+    assert settings.SESSION_COOKIE_AGE == 12 * 3600
+    assert settings.SESSION_SAVE_EVERY_REQUEST is False

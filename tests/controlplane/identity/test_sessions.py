@@ -1,10 +1,14 @@
 """Signing in with a browser, and who may then do what."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from rest_framework.test import APIClient
 
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity import authentication
 from controlplane.identity.models import User
 from controlplane.tenants.models import Membership, Role
 from tests.controlplane.organisations import PASSWORD, Organisation
@@ -120,3 +124,15 @@ def test_a_member_can_add_nobody(organisation: Organisation) -> None:
     assert client.post("/api/v1/members", new, format="json").status_code == 403
     with tenant_scope(organisation.tenant.pk):
         assert Membership.objects.count() == 1
+
+
+def test_a_session_lasts_while_it_is_used(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(organisation.member(organisation.finance))
+    assert client.get("/api/v1/me").cookies["sessionid"]["max-age"] == 12 * 3600
+    assert "sessionid" not in client.get("/api/v1/me").cookies
+    later = time.time() + 2 * 3600
+    monkeypatch.setattr(authentication, "time", SimpleNamespace(time=lambda: later))
+    assert "sessionid" in client.get("/api/v1/me").cookies
+    assert "sessionid" not in client.get("/api/v1/me").cookies
