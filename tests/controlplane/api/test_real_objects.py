@@ -1,0 +1,172 @@
+"""Every address that names an object, with an object that is there: what the wrong caller gets, and that nothing changes.
+
+The routes are read from the URL configuration: one that no object is made for fails here from its first day.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import resolve
+from psycopg import sql
+from rest_framework.test import APIClient
+
+from controlplane.chat.models import Conversation
+from controlplane.core.scope import tenant_scope
+from controlplane.core.secrecy import Secrecy
+from controlplane.documents.models import Blob, Document, IndexJob, KnowledgeBase, Version
+from controlplane.identity.models import KeyScope
+from controlplane.tenants.models import Membership
+from tests.controlplane.api.test_every_endpoint import ALL, METHODS
+from tests.controlplane.core import catalogue
+from tests.controlplane.knowledge import Text, make_assistant, make_base
+from tests.controlplane.organisations import Key, Organisation, make_organisation
+
+ROUTES = sorted(path for path in set(ALL) if "<" in path)
+BODIES: dict[tuple[str, str], Any] = {
+    ("departments", "PATCH"): {"parent": "root"},
+    ("members", "PATCH"): {"clearance": "public"},
+    ("knowledge-bases", "PATCH"): {"name": "renamed"},
+    ("documents", "PATCH"): {"title": "renamed"},
+    ("assistants", "PUT"): {"name": "renamed", "knowledge_bases": []},
+    ("conversations", "PATCH"): {"title": "renamed"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One object of each kind, all of finance."""
+
+    organisation: Organisation
+    owner: Key
+    objects: dict[str, str]
+
+    def address(self, route: str) -> str:
+        kind = route.removeprefix("api/v1/").partition("/")[0]
+        before, _, rest = route.partition("<")
+        return f"/{before}{self.objects[kind]}{rest.partition('>')[2]}"
+
+
+def make_world() -> World:
+    organisation = make_organisation()
+    own = {"tenant": organisation.tenant}
+    owner = organisation.key(organisation.finance, *KeyScope.values, clearance=Secrecy.SECRET)
+    base = make_base(department=organisation.finance, name="rules", texts=[Text("授信管理办法", "第十二条")])
+    assistant = make_assistant(
+        department=organisation.finance, slug=f"credit-{uuid4().hex[:8]}", bases=[base]
+    )
+    person = organisation.member(organisation.lending)
+    with tenant_scope(organisation.tenant.pk):
+        document = Document.objects.get(knowledge_base=base)
+        path = storages["documents"].save(f"{document.pk}", ContentFile(b"text"))
+        Blob.objects.filter(versions__document=document).update(path=path)
+        job = IndexJob.objects.create(
+            **own,
+            version=Version.objects.get(document=document),
+            space=KnowledgeBase.objects.get(pk=base).space,
+        )
+        conversation = Conversation.objects.create(**own, actor=owner.principal.actor, assistant=assistant)
+        membership = Membership.objects.get(user=person)
+    return World(
+        organisation,
+        owner,
+        {
+            "departments": str(organisation.lending.pk),
+            "members": str(membership.pk),
+            "api-keys": owner.principal.actor.removeprefix("key:"),
+            "knowledge-bases": str(base),
+            "documents": str(document.pk),
+            "jobs": str(job.pk),
+            "assistants": assistant.slug,
+            "conversations": str(conversation.pk),
+        },
+    )
+
+
+def methods(address: str) -> list[str]:
+    view = resolve(address).func.cls  # type: ignore[attr-defined]
+    return [
+        m for m in METHODS if m.lower() in view.http_method_names and callable(getattr(view, m.lower(), None))
+    ]
+
+
+def call(client: APIClient, route: str, address: str, method: str) -> Any:
+    if method == "POST" and route.endswith("/documents"):
+        file = SimpleUploadedFile("a.txt", b"text", content_type="text/plain")
+        return client.post(address, {"file": file}, format="multipart")
+    kind = route.removeprefix("api/v1/").partition("/")[0]
+    return getattr(client, method.lower())(address, BODIES.get((kind, method), {}), format="json")
+
+
+def snapshot(superuser_dsn: str, *organisations: Organisation) -> dict[str, list[str]]:
+    """All that the tenants own; that a key was used is no change."""
+    tenants = [o.tenant.pk for o in organisations]
+    query = "SELECT (to_jsonb(t) - 'last_used_at')::text FROM {} t WHERE tenant_id = ANY (%s) ORDER BY 1"
+    with psycopg.connect(superuser_dsn) as superuser:
+        return {
+            table.name: [
+                row[0]
+                for row in superuser.execute(sql.SQL(query).format(sql.Identifier(table.name)), [tenants])
+            ]
+            for table in catalogue.tables(superuser)
+            if table.has_tenant
+        }
+
+
+def of_another_department(world: World, other: World) -> APIClient:
+    organisation = world.organisation
+    return organisation.key(organisation.energy, *KeyScope.values, clearance=Secrecy.SECRET).client
+
+
+def of_another_tenant(world: World, other: World) -> APIClient:
+    organisation = other.organisation
+    return organisation.key(organisation.root, *KeyScope.values, clearance=Secrecy.SECRET).client
+
+
+def without_the_scope(world: World, other: World) -> APIClient:
+    organisation = world.organisation
+    return organisation.key(organisation.finance, KeyScope.SEARCH, clearance=Secrecy.SECRET).client
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_objects_are_there_for_their_owner(committed: None, route: str) -> None:
+    """The control: without it every refusal below could be that of an object that does not exist."""
+    world = make_world()
+    address = world.address(route)
+    if "GET" in methods(address):
+        assert world.owner.client.get(address).status_code == 200
+    else:
+        assert methods(address)
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [
+        (of_another_department, {403, 404}),
+        (of_another_tenant, {404}),
+        (without_the_scope, {403, 404}),
+    ],
+)
+@pytest.mark.parametrize("route", ROUTES)
+def test_the_wrong_caller_changes_nothing(
+    committed: None,
+    superuser_dsn: str,
+    route: str,
+    caller: Callable[[World, World], APIClient],
+    expected: set[int],
+) -> None:
+    world, other = make_world(), make_world()
+    client, address = caller(world, other), world.address(route)
+    before = snapshot(superuser_dsn, world.organisation)
+    for method in methods(address):
+        response = call(client, route, address, method)
+        assert response.status_code in expected, (method, address, response.status_code)
+        if response.status_code >= 400:
+            assert response.headers["Content-Type"] == "application/problem+json"
+    assert snapshot(superuser_dsn, world.organisation) == before
