@@ -179,10 +179,11 @@ def user_create(
         except IntegrityError as error:
             raise _email_taken() from error
     event = {"actor": actor, "action": "user.created", "target": f"user:{user.pk}", "email": email}
-    if tenant_id := current_scope().tenant_id:
-        record(tenant_id=tenant_id, **event)
+    tenant_id = current_scope().tenant_id
     if is_platform_admin or not tenant_id:
         record_of_platform(**event, is_platform_admin=is_platform_admin)
+    if tenant_id:
+        record(tenant_id=tenant_id, **event)
     return user
 
 

@@ -100,9 +100,10 @@ def _record(user: User, action: str, *, actor: str = "", target: str = "") -> No
     somebody who belongs to none.
     """
     actor, tenants = actor or f"user:{user.pk}", tenants_of(user=user)
-    for tenant_id in tenants:  # in one order, for each head is held until the commit
-        with scoped(Scope(tenant_id=tenant_id, actor=actor, unrestricted=actor == "system")):
-            record(tenant_id=tenant_id, actor=actor, action=action, target=target)
+    # The platform's first and the tenants' in one order: each head is held until the commit.
     if not tenants or user.is_platform_admin:
         with scoped(Scope(actor=actor)):
             record_of_platform(actor=actor, action=action, target=target)
+    for tenant_id in tenants:
+        with scoped(Scope(tenant_id=tenant_id, actor=actor, unrestricted=actor == "system")):
+            record(tenant_id=tenant_id, actor=actor, action=action, target=target)
