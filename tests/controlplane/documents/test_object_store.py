@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 from django.conf import settings
-from django.core.files.storage import storages
+from django.test import override_settings
 from moto.server import ThreadedMotoServer
 
 from controlplane import settings as installed
@@ -36,18 +36,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         "s3_region": "us-east-1",
     }
     monkeypatch.setattr(installed, "ENV", Env.model_validate({**settings.ENV.model_dump(), **given}))
-    chosen = {**settings.STORAGES, "documents": installed._document_storage()}
-    monkeypatch.setattr(settings, "STORAGES", chosen)
-    _forget_stores(chosen)
-    yield made
+    with override_settings(STORAGES={**settings.STORAGES, "documents": installed._document_storage()}):
+        yield made
     server.stop()
-    monkeypatch.undo()
-    _forget_stores(settings.STORAGES)
-
-
-def _forget_stores(chosen: object) -> None:
-    storages._backends = chosen
-    storages._storages.clear()
 
 
 def test_a_document_lives_and_dies_in_the_store(library: Library, bucket: object) -> None:
