@@ -31,6 +31,13 @@ _REMOVE_VERSION = "DELETE FROM rag_vector WHERE tenant_id = %s::uuid AND version
 _REMOVE_VERSION_FROM_SPACE = _REMOVE_VERSION + " AND space_id = %s::uuid"
 _REMOVE_SEGMENTS = "DELETE FROM rag_segment WHERE tenant_id = %s::uuid AND version_id = %s::uuid"
 _REMOVE_SPACE = "DELETE FROM rag_vector WHERE tenant_id = %s::uuid AND space_id = %s::uuid"
+_REMOVE_VERSIONS_FROM_SPACES = """
+WITH gone AS (
+    DELETE FROM rag_vector WHERE tenant_id = %s::uuid AND version_id = ANY(%s::uuid[]) AND space_id = ANY(%s::uuid[])
+    RETURNING version_id
+)
+SELECT version_id, count(*) FROM gone GROUP BY version_id
+"""
 _REMOVE_BARE_SEGMENTS = """
 DELETE FROM rag_segment s WHERE s.tenant_id = %s::uuid AND NOT EXISTS (
     SELECT 1 FROM rag_vector v WHERE v.tenant_id = s.tenant_id AND v.version_id = s.version_id
@@ -108,6 +115,16 @@ class PassageIndex:
         removed = self._cursor.rowcount
         self._cursor.execute(_REMOVE_BARE_SEGMENTS, [tenant_id])
         return removed
+
+    def remove_versions(
+        self, *, tenant_id: UUID, version_ids: Sequence[UUID], space_ids: Sequence[UUID]
+    ) -> int:
+        """Remove what the index holds of the versions in the spaces. Returns the number of vectors removed."""
+        self._cursor.execute(_REMOVE_VERSIONS_FROM_SPACES, (tenant_id, list(version_ids), list(space_ids)))
+        removed = dict(self._cursor.fetchall())
+        for version_id in removed:
+            self._cursor.execute(_REMOVE_BARE_SEGMENTS_OF_VERSION, (tenant_id, version_id))
+        return sum(removed.values())
 
     def missing(self, *, tenant_id: UUID, space_id: UUID, version_id: UUID, limit: int) -> list[int]:
         """The first `limit` passages of the version, in their order, that the space does not hold yet."""

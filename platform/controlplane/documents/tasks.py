@@ -7,7 +7,7 @@ from celery import shared_task
 from celery.signals import task_postrun, task_prerun
 from django.db import close_old_connections
 
-from controlplane.documents.services import indexing, parsing, sweeping
+from controlplane.documents.services import indexing, parsing, reindexing, sweeping
 
 
 @task_prerun.connect
@@ -41,6 +41,7 @@ def cleanup(**_: Any) -> None:
     for tenant_id in sweeping.all_tenants():
         sweeping.orphans_remove(tenant_id=tenant_id)
         sweeping.reindexing_finish(tenant_id=tenant_id)
+        reindexing.strays_remove(tenant_id=tenant_id)
 
 
 @shared_task(name="documents.cleanup_files")

@@ -1,10 +1,19 @@
 """A change of the embedding model: beside the index in use, then at once, and never mixed."""
 
+from uuid import UUID
+
 from django.db import connection
 
 from controlplane.core.scope import tenant_scope
-from controlplane.documents.models import EmbeddingSpace, KnowledgeBase
-from controlplane.documents.services import sweeping
+from controlplane.documents.models import EmbeddingSpace, IndexJob, JobStage, KnowledgeBase
+from controlplane.documents.services import (
+    indexing,
+    leases,
+    parsing,
+    publishing,
+    reindexing,
+    sweeping,
+)
 from controlplane.identity.models import KeyScope
 from tests.controlplane.documents.conftest import DIMENSION, MODEL
 from tests.controlplane.documents.library import API, Library
@@ -79,10 +88,6 @@ def test_a_job_that_began_for_the_old_index_moves_to_the_new_one(
     assert change_to_new == (202, "", 0)
     assert active(library) == ("", None)  # an empty base changes over at once
     library.work()
-    failed = library.document(received["id"])
-    assert (failed["status"], failed["error"]["code"]) == ("failed", "embedding_model_changed")
-    assert library.client.post(f"{API}/jobs/{received['job']}/retry").status_code == 202
-    library.work()
     assert library.document(received["id"])["status"] == "ready"
     assert vectors(library) == {"": 1}
 
@@ -98,6 +103,104 @@ def test_going_back_to_an_earlier_model_embeds_everything_again(library: Library
     assert reindex(library) == (202, "", 1)
     assert vectors(library) == {"other": 1}
     library.work()
+    assert vectors(library) == {"": 1}
+
+
+def bring_back_model(library: Library, version: str) -> None:
+    """The service serves again what made the spaces of that version; what it served until now was "new"."""
+    with tenant_scope(library.tenant_id):
+        EmbeddingSpace.objects.filter(version="").update(version="new")
+        EmbeddingSpace.objects.filter(version=version).update(version="")
+
+
+class TestBringingTheFormerModelBack:
+    def test_gives_the_reindexing_up_and_keeps_the_index(self, library: Library) -> None:
+        for number in range(3):
+            library.indexed(f"文件 {number} 的内容。", f"{number}.txt")
+        change_model(library, "old")
+        assert reindex(library) == (202, "", 3)
+        bring_back_model(library, "old")
+        assert reindex(library) == (202, "", 0)
+        assert (active(library), vectors(library)) == (("", None), {"": 3})
+        jobs = library.client.get(f"{API}/jobs").json()["results"]
+        assert {job["status"] for job in jobs if job["kind"] == "reindex"} == {"cancelled"}
+        library.work()
+        assert vectors(library) == {"": 3}
+        assert library.traces()["rag_segment"] == 3
+        assert reindex(library) == (409, "index_current", -1)
+
+    def test_embeds_what_went_live_in_the_other_space_only(self, library: Library) -> None:
+        library.indexed("文件一的内容。", "1.txt")
+        change_model(library, "old")
+        reindex(library)
+        second = library.upload("文件二的内容。", "2.txt").json()
+        for stage in (parsing.parse, indexing.index):
+            stage(tenant_id=library.tenant_id, job_id=UUID(second["job"]))
+        assert vectors(library) == {"old": 1, "": 1}
+        bring_back_model(library, "old")
+        assert reindex(library) == (202, "", 1)
+        library.work()
+        assert (active(library), vectors(library)) == (("", None), {"": 2, "new": 1})
+        reindexing.strays_remove(tenant_id=library.tenant_id)
+        assert vectors(library) == {"": 2}
+        assert library.traces()["rag_segment"] == 2
+
+    def test_asking_again_makes_up_for_a_cancelled_job(self, library: Library) -> None:
+        library.indexed("文件一的内容。", "1.txt")
+        with tenant_scope(library.tenant_id), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM rag_vector WHERE tenant_id = %s", [library.tenant_id])
+        assert reindex(library) == (202, "", 1)
+        assert reindex(library) == (409, "index_current", -1)
+        library.work()
+        assert vectors(library) == {"": 1}
+
+    def test_moves_jobs_that_began_for_the_other_space(self, library: Library) -> None:
+        library.indexed("文件一的内容。", "1.txt")
+        change_model(library, "old")
+        reindex(library)
+        second = library.upload("文件二的内容。", "2.txt").json()
+        bring_back_model(library, "old")
+        reindex(library)
+        library.work()
+        assert library.document(second["id"])["status"] == "ready"
+        assert vectors(library) == {"": 2}
+
+    def test_a_job_that_appeared_meanwhile_ends_by_itself(self, library: Library) -> None:
+        library.indexed("文件一的内容。", "1.txt")
+        change_model(library, "old")
+        reindex(library)
+        bring_back_model(library, "old")
+        with tenant_scope(library.tenant_id):
+            KnowledgeBase.objects.update(next_space=None)
+        library.work()
+        jobs = library.client.get(f"{API}/jobs").json()["results"]
+        assert [(job["kind"], job["status"]) for job in jobs] == [
+            ("reindex", "cancelled"),
+            ("index", "done"),
+        ]
+        assert vectors(library) == {"": 1}
+
+    def test_stops_a_worker_that_is_busy_with_it(self, library: Library) -> None:
+        library.indexed("文件一的内容。", "1.txt")
+        change_model(library, "old")
+        reindex(library)
+        with tenant_scope(library.tenant_id):
+            job = IndexJob.objects.get(kind="reindex")
+        assert leases.claim(tenant_id=library.tenant_id, job_id=job.pk, stage=JobStage.EMBED)
+        bring_back_model(library, "old")
+        reindex(library)
+        with tenant_scope(library.tenant_id):
+            job.refresh_from_db()
+        assert (job.status, job.cancel_requested) == ("running", True)
+        assert vectors(library) == {"": 1}
+
+
+def test_a_base_that_would_move_to_where_it_is_loses_nothing(library: Library) -> None:
+    library.indexed("文件一的内容。", "1.txt")
+    with tenant_scope(library.tenant_id):
+        base = KnowledgeBase.objects.get()
+        base.next_space_id = base.space_id
+        assert not publishing.switch_if_complete(base=base)
     assert vectors(library) == {"": 1}
 
 

@@ -23,6 +23,7 @@ from controlplane.documents.models import (
     EmbeddingSpace,
     IndexJob,
     JobStage,
+    KnowledgeBase,
     Passage,
     Version,
 )
@@ -111,6 +112,9 @@ def _fill(lease: Lease, beat: Heartbeat) -> Published:
             raise LeaseLostError(str(lease.job_id))
         space = job.space
         target = _target(job, space)
+        base = KnowledgeBase.objects.get(pk=target.knowledge_base_id)
+    if space.pk not in (base.space_id, base.next_space_id):
+        return publish(lease=lease)  # which moves the job to where the base has gone, or ends it
     if not makes(model=served, space=space):
         raise UnknownModel(f"{served.name} {served.version} is served, not {space.model} {space.version}")
     with _loading(lease, target, beat) as batches:

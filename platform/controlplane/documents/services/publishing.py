@@ -1,10 +1,11 @@
 """The moment a version goes live, and the one in which a knowledge base changes its embedding space."""
 
 import enum
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from controlplane.audit.services import record
 from controlplane.core.scope import tenant_scope
@@ -136,11 +137,13 @@ def reindex_job_add(*, version: Version, space_id: UUID) -> None:
 
 def switch_if_complete(*, base: KnowledgeBase) -> bool:
     """Move the locked base to its next space once every live version is in it, and drop the vectors of the old one."""
-    if base.next_space_id is None or not _is_complete(base, base.next_space_id):
+    # A base that moves to where it is would lose its whole index below.
+    wanted = base.next_space_id
+    if wanted is None or wanted == base.space_id or not _is_complete(base, wanted):
         return False
     documents = Document.objects.filter(tenant_id=base.tenant_id, knowledge_base=base)
     old = base.space_id
-    base.space_id, base.next_space_id = base.next_space_id, None
+    base.space_id, base.next_space_id = wanted, None
     base.save(update_fields=["space", "next_space"])
     for version_id in Version.objects.filter(document__in=documents).values_list("pk", flat=True):
         vectors_remove(tenant_id=base.tenant_id, version_id=version_id, space_id=old)
@@ -162,9 +165,13 @@ def _is_complete(base: KnowledgeBase, space_id: UUID) -> bool:
     if under_way.exists():
         return False
     live = Version.objects.filter(document__knowledge_base=base, pk=F("document__live_version"))
+    return next(versions_missing(base=base, space_id=space_id, among=live), None) is None
+
+
+def versions_missing(*, base: KnowledgeBase, space_id: UUID, among: QuerySet[Version]) -> Iterator[Version]:
+    """Those that have passages without a vector in the space."""
     with connection.cursor() as cursor:
         index = PassageIndex(cursor=cursor)
-        for version_id in live.values_list("pk", flat=True):
-            if index.missing(tenant_id=base.tenant_id, space_id=space_id, version_id=version_id, limit=1):
-                return False
-    return True
+        for version in among:
+            if index.missing(tenant_id=base.tenant_id, space_id=space_id, version_id=version.pk, limit=1):
+                yield version

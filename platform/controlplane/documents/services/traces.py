@@ -23,3 +23,11 @@ def vectors_remove(*, tenant_id: UUID, version_id: UUID, space_id: UUID) -> None
         PassageIndex(cursor=cursor).remove_version(
             tenant_id=tenant_id, version_id=version_id, space_id=space_id
         )
+
+
+def spaces_remove(*, tenant_id: UUID, version_ids: Iterable[UUID], space_ids: Iterable[UUID]) -> int:
+    """The versions' vectors in the spaces. Their number."""
+    with connection.cursor() as cursor:
+        return PassageIndex(cursor=cursor).remove_versions(
+            tenant_id=tenant_id, version_ids=list(version_ids), space_ids=list(space_ids)
+        )
