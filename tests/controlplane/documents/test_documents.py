@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.documents import selectors
 from controlplane.documents.services import indexing, parsing
 from controlplane.documents.storage import blob_path, store
 from controlplane.identity.models import KeyScope
@@ -97,6 +99,21 @@ def test_a_change_of_secrecy_takes_effect_at_once(library: Library) -> None:
     assert low.get(f"{path}/content").status_code == 404
     lowered = library.client.patch(path, {"secrecy": "public"}, format="json")
     assert lowered.json()["secrecy"] == "internal"  # the base's own level is the least
+
+
+def test_a_change_that_read_the_document_earlier_undoes_nothing(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = library.indexed()
+    path = f"{API}/documents/{document['id']}"
+    with tenant_scope(library.tenant_id):
+        stale = selectors.document_get(tenant_id=library.tenant_id, document_id=UUID(document["id"]))
+    base = {"secrecy": "confidential"}
+    library.client.patch(f"{API}/knowledge-bases/{library.base}", base, format="json")
+    library.client.patch(path, {"metadata": {"a": 1}}, format="json")
+    monkeypatch.setattr(selectors, "document_get", lambda **_: stale)
+    changed = library.client.patch(path, {"secrecy": "internal"}, format="json").json()
+    assert (changed["secrecy"], changed["metadata"]) == ("confidential", {"a": 1})
 
 
 def test_nobody_raises_a_document_above_their_clearance(library: Library) -> None:

@@ -1,16 +1,18 @@
 """Knowledge bases over REST."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.embedding import embedding_client
-from controlplane.documents.models import KnowledgeBase
+from controlplane.documents.models import Document, KnowledgeBase
 from controlplane.identity.models import KeyScope
 from tests.controlplane.documents.library import API, Library
 from tests.controlplane.organisations import Organisation, make_organisation
@@ -194,3 +196,27 @@ def test_an_unknown_id_is_not_found(library: Library) -> None:
     for kind in ("knowledge-bases", "documents", "jobs"):
         response = library.client.get(f"{API}/{kind}/{uuid4()}")
         assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def test_deleting_a_base_waits_for_a_change_of_its_secrecy(library: Library) -> None:
+    """The two lock the base before its documents; otherwise each would wait for what the other holds."""
+    library.indexed()
+
+    def delete() -> int:
+        try:
+            return library.client.delete(f"{API}/knowledge-bases/{library.base}").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with tenant_scope(library.tenant_id), connection.cursor() as cursor:
+            KnowledgeBase.objects.select_for_update(no_key=True).get(pk=library.base)
+            deletion = pool.submit(delete)
+            for _ in range(200):
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    break
+                time.sleep(0.05)
+            Document.objects.filter(knowledge_base=library.base).update(secrecy=Secrecy.CONFIDENTIAL)
+        assert deletion.result() == 204
+    assert library.traces()["documents_document"] == 0

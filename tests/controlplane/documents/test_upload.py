@@ -10,7 +10,10 @@ from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 
+from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.documents import selectors
+from controlplane.documents.models import KnowledgeBase
 from controlplane.documents.storage import blob_path, store
 from controlplane.identity.models import KeyScope
 from tests.controlplane.documents.library import API, TEXT, Library
@@ -203,6 +206,40 @@ def test_a_hostile_name_is_kept_displayable(library: Library) -> None:
 def test_the_secrecy_is_the_higher_one_of_base_and_document(library: Library) -> None:
     assert library.indexed("甲", "a.txt", secrecy="public")["secrecy"] == "internal"
     assert library.indexed("乙", "b.txt", secrecy="confidential")["secrecy"] == "confidential"
+
+
+def test_an_upload_that_read_the_base_before_its_secrecy_was_raised_does_not_undo_it(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = library.indexed()
+    with tenant_scope(library.tenant_id):
+        stale = KnowledgeBase.objects.get(pk=library.base)
+    path = f"{API}/knowledge-bases/{library.base}"
+    assert library.client.patch(path, {"secrecy": "confidential"}, format="json").status_code == 200
+    monkeypatch.setattr(selectors, "knowledge_base_get", lambda **_: stale)
+    new = library.upload("新内容", "新.txt").json()
+    assert library.document(new["id"])["secrecy"] == "confidential"
+    assert library.upload("新版本").status_code == 202
+    assert library.document(known["id"])["secrecy"] == "confidential"
+
+
+def test_a_base_that_was_raised_above_the_uploader_is_gone_for_them(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    low = library.organisation.key(library.organisation.finance, clearance=Secrecy.INTERNAL).client
+    with tenant_scope(library.tenant_id):
+        stale = KnowledgeBase.objects.get(pk=library.base)
+    path = f"{API}/knowledge-bases/{library.base}"
+    assert library.client.patch(path, {"secrecy": "confidential"}, format="json").status_code == 200
+    monkeypatch.setattr(selectors, "knowledge_base_get", lambda **_: stale)
+    assert library.upload(client=low).status_code == 404
+    assert library.traces()["documents_document"] == 0
+
+
+def test_a_new_version_never_lowers_the_secrecy(library: Library) -> None:
+    document = library.indexed("甲", "a.txt", secrecy="confidential")
+    library.indexed("乙", "a.txt", secrecy="internal")
+    assert library.document(document["id"])["secrecy"] == "confidential"
 
 
 def test_nobody_uploads_above_their_clearance(library: Library) -> None:

@@ -28,6 +28,7 @@ from controlplane.documents.models import (
 from controlplane.documents.services.blobs import blob_keep
 from controlplane.documents.services.deletion import documents_delete
 from controlplane.documents.services.jobs import job_requeue
+from controlplane.documents.services.locking import base_lock, document_lock
 from controlplane.documents.storage import blob_path, lock_path
 from controlplane.identity.principal import Principal
 from rag.parsing import HEAD_BYTES, SUPPORTED, ParseError, detect_format
@@ -84,7 +85,7 @@ def document_upload(
     """Keep the file and have it indexed.
 
     The same content again gives the existing document; other content under a known file name is its next version.
-    Raises Forbidden, InvalidInput (empty), UnsupportedMedia, Conflict.
+    Raises Forbidden, NotFound, InvalidInput (empty), UnsupportedMedia, Conflict.
     """
     principal.require_write(base.department_id)
     intake = _Intake(
@@ -153,6 +154,9 @@ def _again(intake: _Intake, version: Version) -> Received:
 def _new_version(intake: _Intake) -> Received:
     upload = intake.upload
     blob = blob_keep(tenant_id=intake.tenant_id, file=upload.file, size=upload.size, sha256=upload.sha256)
+    base_lock(
+        base=intake.base
+    )  # not earlier: workers wait for it to publish, and storing the file takes its time
     document = _document(intake)
     version = Version.objects.create(
         tenant_id=intake.tenant_id,
@@ -188,8 +192,7 @@ def _document(intake: _Intake) -> Document:
     document = Document.objects.select_for_update(no_key=True).filter(**fields).first()
     if document is None:
         document = _create(intake, fields)
-    if intake.secrecy is not None:
-        document.own_secrecy = intake.secrecy
+    document.own_secrecy = _raised(document.own_secrecy, intake.secrecy)
     document.secrecy = intake.effective(document.own_secrecy)
     intake.principal.require_clearance(Secrecy(document.secrecy), document.department_id)
     if intake.metadata is not None:
@@ -197,6 +200,13 @@ def _document(intake: _Intake) -> Document:
     document.latest_number += 1
     document.save(update_fields=["own_secrecy", "secrecy", "metadata", "latest_number", "updated_at"])
     return document
+
+
+def _raised(own: int | None, wanted: Secrecy | None) -> int | None:
+    """An upload never lowers what somebody has classified: that takes a change of the document itself."""
+    if own is None or wanted is None:
+        return own if wanted is None else wanted
+    return max(own, wanted)
 
 
 def _create(intake: _Intake, fields: Mapping[str, Any]) -> Document:
@@ -230,8 +240,16 @@ def document_update(
     secrecy: Secrecy | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Secrecy takes effect with the next search: only the document's own row holds it. Raises Forbidden."""
+    """Secrecy takes effect with the next search: only the document's own row holds it. Raises Forbidden, NotFound."""
     principal.require_write(document.department_id)
+    base_lock(base=document.knowledge_base)
+    document_lock(document=document)
+    _change(principal=principal, document=document, secrecy=secrecy, metadata=metadata)
+
+
+def _change(
+    *, principal: Principal, document: Document, secrecy: int | None, metadata: Mapping[str, Any] | None
+) -> None:
     changes: dict[str, Any] = {}
     if secrecy is not None:
         effective = Secrecy(max(secrecy, document.knowledge_base.secrecy))

@@ -14,6 +14,7 @@ from controlplane.core.secrecy import Secrecy
 from controlplane.documents.embedding import space_for_new_base
 from controlplane.documents.models import Document, KnowledgeBase
 from controlplane.documents.services.deletion import documents_delete
+from controlplane.documents.services.locking import base_lock
 from controlplane.identity.principal import Principal
 from controlplane.tenants.models import Department
 from controlplane.tenants.selectors import department_get
@@ -68,8 +69,9 @@ def knowledge_base_create(
 def knowledge_base_update(
     *, principal: Principal, base: KnowledgeBase, name: str | None = None, secrecy: Secrecy | None = None
 ) -> None:
-    """A change of secrecy reaches every document of the base at once. Raises Forbidden, Conflict."""
+    """A change of secrecy reaches every document of the base at once. Raises Forbidden, NotFound, Conflict."""
     principal.require_write(base.department_id)
+    base_lock(base=base)
     changes: dict[str, str] = {}
     if name is not None and name != base.name:
         changes["name"] = base.name = name
@@ -129,5 +131,6 @@ def knowledge_base_delete(*, principal: Principal, base: KnowledgeBase) -> None:
 
 def _delete(base: KnowledgeBase) -> None:
     base_id: UUID = base.pk
-    documents_delete(tenant_id=base.tenant_id, documents=Document.objects.filter(knowledge_base_id=base_id))
+    documents = Document.objects.filter(knowledge_base_id=base_id)
+    documents_delete(tenant_id=base.tenant_id, documents=documents, base=base)
     KnowledgeBase.objects.filter(pk=base_id).delete()
