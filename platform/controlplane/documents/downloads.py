@@ -10,8 +10,9 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import NotFound
+from controlplane.documents.failures import storage_unavailable
 from controlplane.documents.models import Version
-from controlplane.documents.storage import store
+from controlplane.documents.storage import BlobMissingError, StoreUnavailableError, store, store_errors
 
 _BLOCK = 256 * 1024
 # HTML and mail are not named as what they are: a browser that shows them in spite of everything shows text.
@@ -24,10 +25,13 @@ _TYPES = {
 
 
 def source_response(*, request: HttpRequest, filename: str, version: Version) -> StreamingHttpResponse:
-    """The version's original bytes as an attachment. Raises NotFound when the store has lost them."""
+    """The version's original bytes as an attachment. Raises NotFound when the store has lost them, Unavailable."""
     try:
-        file = store().open(version.blob.path)
-    except FileNotFoundError as error:
+        with store_errors(version.blob.path):
+            file = store().open(version.blob.path)
+    except StoreUnavailableError as error:
+        raise storage_unavailable() from error
+    except BlobMissingError as error:
         raise NotFound(
             code="file_missing",
             detail=_("The stored file is missing."),

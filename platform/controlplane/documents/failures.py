@@ -10,10 +10,20 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.core.problems import Unavailable
 from rag.parsing import SUPPORTED
 
 # Failures that have their cause outside the file: the same bytes may well succeed later.
-TRANSIENT = frozenset({"embedding_unavailable", "embedding_model_changed", "index_crashed", "file_missing"})
+TRANSIENT = frozenset(
+    {
+        "embedding_unavailable",
+        "embedding_model_changed",
+        "index_crashed",
+        "file_missing",
+        "storage_unavailable",
+    }
+)
+RETRY_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ _TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
     "parse_cancelled": (_("Reading the file was cancelled."), _("Retry to read it after all.")),
     "embedding_unavailable": (
         _("The embedding service did not answer."),
-        _("Ask the operator to check the embedding service, then retry."),
+        _("Ask the operator to check the embedding service; indexing goes on by itself when it answers."),
     ),
     "embedding_rejected": (
         _("The embedding service refused the text."),
@@ -62,6 +72,10 @@ _TEXTS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Re-index the knowledge base, or ask the operator to bring the former model back; then retry."),
     ),
     "index_crashed": (_("Indexing the document failed repeatedly."), _RETRY),
+    "storage_unavailable": (
+        _("The document store did not answer, or its disk is full."),
+        _("Ask the operator to check the document store."),
+    ),
     "file_missing": (_("The stored file is missing or damaged."), _("Upload the file again.")),
 }
 CODES = frozenset(_TEXTS)
@@ -72,3 +86,9 @@ def failure(*, code: str, params: Mapping[str, Any]) -> Failure:
     message, remedy = _TEXTS.get(code, (_("Indexing the document failed."), _RETRY))
     values = {"limit": "", "seconds": "", "supported": ", ".join(SUPPORTED), **params}
     return Failure(code=code, message=str(message) % values, remedy=str(remedy) % values)
+
+
+def storage_unavailable() -> Unavailable:
+    """For a request that needs the document store now."""
+    told = failure(code="storage_unavailable", params={})
+    return Unavailable(code=told.code, detail=told.message, remedy=told.remedy, retry_after=RETRY_SECONDS)

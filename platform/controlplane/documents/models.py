@@ -149,7 +149,9 @@ class JobKind(models.TextChoices):
 class IndexJob(TenantModel):
     """The indexing of one version in one embedding space.
 
-    A queued job is not taken before `lease_until`, if that is set: this is how a failed attempt waits. A worker holds the
+    A queued job is not taken before `lease_until`, if that is set: this is how it waits for a service that is down, with
+    `error_code` as the reason and `waits` counting how often it did so in a row. Such a wait is no attempt: `attempts` are
+    those that a worker began and did not live to end. A worker holds the
     job by `lease` (a random token) until `lease_until`, which it keeps moving; a worker that dies lets it run out, and the
     sweep queues the job again. Every write of a worker checks that it still holds the lease, so two workers can never both
     write.
@@ -167,6 +169,7 @@ class IndexJob(TenantModel):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     attempts = models.PositiveSmallIntegerField(default=0)
+    waits = models.PositiveIntegerField(default=0, db_default=0)
     error_code = models.CharField(max_length=64, blank=True)
     error_params = models.JSONField(default=dict)
     cancel_requested = models.BooleanField(default=False)

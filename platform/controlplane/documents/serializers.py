@@ -71,10 +71,19 @@ class KnowledgeBaseUpdate(serializers.Serializer[KnowledgeBase]):
 
 def error_of(row: Version | IndexJob) -> dict[str, str] | None:
     """The failure of a version or job, told in the active language."""
+    return _told(row) if row.status == "failed" else None
+
+
+def _told(row: Version | IndexJob) -> dict[str, str] | None:
     if not row.error_code:
         return None
     told = failure(code=row.error_code, params=row.error_params)
     return {"code": told.code, "message": told.message, "remedy": told.remedy}
+
+
+def waiting_for(job: IndexJob) -> dict[str, str] | None:
+    """Why a queued job waits before its next attempt, told in the active language."""
+    return _told(job) if job.status == JobStatus.QUEUED else None
 
 
 def job_progress(job: IndexJob) -> float:
@@ -296,6 +305,7 @@ class JobSerializer(serializers.ModelSerializer[IndexJob]):
     version = serializers.IntegerField(source="version.number")
     progress = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
+    waiting = serializers.SerializerMethodField(help_text="why a queued job waits before it goes on")
     model = serializers.CharField(source="space.model")
 
     class Meta:
@@ -315,6 +325,7 @@ class JobSerializer(serializers.ModelSerializer[IndexJob]):
             "total",
             "attempts",
             "error",
+            "waiting",
             "model",
             "created_at",
             "updated_at",
@@ -327,6 +338,10 @@ class JobSerializer(serializers.ModelSerializer[IndexJob]):
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_error(self, job: IndexJob) -> dict[str, str] | None:
         return error_of(job)
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_waiting(self, job: IndexJob) -> dict[str, str] | None:
+        return waiting_for(job)
 
 
 class ReindexSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,10 @@ class BlobMissingError(Exception):
     """The store has no such bytes any more, or others than were put there."""
 
 
+class StoreUnavailableError(Exception):
+    """The store, or the disk for a copy, does not serve us now. It says nothing about the bytes."""
+
+
 def store() -> Storage:
     return storages["documents"]
 
@@ -36,15 +40,24 @@ def lock_path(*, path: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [path])
 
 
-def put(*, path: str, file: File, size: int) -> None:  # type: ignore[type-arg]
-    """Store the bytes, unless they are there already. Needs `lock_path`."""
-    storage = store()
-    if storage.exists(path):
-        if storage.size(path) == size:
-            return
-        storage.delete(path)  # what a process left that was killed while it wrote
-    file.seek(0)
-    storage.save(path, file)
+def put(*, path: str, file: File, size: int, sha256: str) -> None:  # type: ignore[type-arg]
+    """Store the bytes, unless they are there already, and whole. Needs `lock_path`. Raises StoreUnavailableError."""
+    with store_errors(path):
+        storage = store()
+        if storage.exists(path):
+            if storage.size(path) == size and _digest(storage, path) == sha256:
+                return
+            storage.delete(path)  # what a process left that was killed while it wrote, or a disk that forgets
+        file.seek(0)
+        storage.save(path, file)
+
+
+def _digest(storage: Storage, path: str) -> str:
+    digest = hashlib.sha256()
+    with storage.open(path) as stored:
+        for block in stored.chunks(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def remove(*, path: str) -> None:
@@ -53,18 +66,30 @@ def remove(*, path: str) -> None:
 
 
 @contextlib.contextmanager
+def store_errors(path: str) -> Iterator[None]:
+    """Tell lost bytes, which only an upload brings back, from a store that does not answer or a disk that is full."""
+    try:
+        yield
+    except BlobMissingError:
+        raise
+    except FileNotFoundError as error:
+        raise BlobMissingError(path) from error
+    except Exception as error:  # each backend of a store raises its own: botocore's, urllib3's, OSError
+        raise StoreUnavailableError(f"{type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
 def fetched(*, path: str, sha256: str) -> Iterator[Path]:
-    """A local copy for as long as the block runs. Raises BlobMissingError."""
-    with tempfile.NamedTemporaryFile(prefix="karez-document-") as copy:
-        digest = hashlib.sha256()
-        try:
+    """A local copy for as long as the block runs. Raises BlobMissingError, StoreUnavailableError."""
+    with contextlib.ExitStack() as kept:
+        with store_errors(path):
+            copy = kept.enter_context(tempfile.NamedTemporaryFile(prefix="karez-document-"))
+            digest = hashlib.sha256()
             with store().open(path) as source:
                 for block in source.chunks(_BLOCK):
                     digest.update(block)
                     copy.write(block)
-        except OSError as error:
-            raise BlobMissingError(path) from error
-        if digest.hexdigest() != sha256:
-            raise BlobMissingError(path)
-        copy.flush()
+            if digest.hexdigest() != sha256:
+                raise BlobMissingError(path)
+            copy.flush()
         yield Path(copy.name)

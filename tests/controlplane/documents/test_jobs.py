@@ -1,8 +1,12 @@
 """Jobs over REST: watched, cancelled, tried again."""
 
+import errno
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.db.models import F
 
 from controlplane.core.scope import tenant_scope
@@ -139,33 +143,51 @@ class TestFailures:
         embeddings.embedding_failures = [(500, {})] * 4
         library.work()
         job = job_row(library, received["job"])
-        assert (job.status, job.stage, job.attempts, job.lease) == (JobStatus.QUEUED, JobStage.EMBED, 1, None)
+        assert (job.status, job.stage, job.attempts, job.lease) == (JobStatus.QUEUED, JobStage.EMBED, 0, None)
         assert job.lease_until is not None
         indexing.index(tenant_id=library.tenant_id, job_id=job.pk)
-        assert job_row(library, received["job"]).attempts == 1  # not due yet
+        assert job_row(library, received["job"]).waits == 1  # not due yet
         self._make_due(library, job)
         indexing.index(tenant_id=library.tenant_id, job_id=job.pk)
         assert library.document(received["id"])["status"] == "ready"
 
-    def test_after_eight_attempts_the_document_fails_and_may_be_retried(
+    def test_an_outage_is_waited_out_with_the_reason_on_the_job(
         self, library: Library, embeddings: FakeEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("inference.embedding.client.time.sleep", lambda _seconds: None)
         received = library.upload().json()
-        embeddings.embedding_failures = [(503, {})] * 32
+        path = f"{API}/jobs/{received['job']}"
+        assert library.client.get(path).json()["waiting"] is None
+        embeddings.embedding_failures = [(503, {})] * 40
         library.work()
-        for _ in range(7):
+        for _ in range(9):
             job = job_row(library, received["job"])
             assert job.status == JobStatus.QUEUED
             self._make_due(library, job)
             indexing.index(tenant_id=library.tenant_id, job_id=job.pk)
-        document = library.document(received["id"])
-        assert (document["status"], document["error"]["code"]) == ("failed", "embedding_unavailable")
+        shown = library.client.get(path).json()
+        assert (shown["status"], shown["error"], shown["attempts"]) == ("queued", None, 0)
+        assert shown["waiting"]["code"] == "embedding_unavailable"
+        job = job_row(library, received["job"])
+        assert job.waits == 10
+        assert job.lease_until is not None
+        assert 290 < (job.lease_until - job.updated_at).total_seconds() <= 300
+        self._make_due(library, job)
+        indexing.index(tenant_id=library.tenant_id, job_id=job.pk)
+        shown = library.client.get(path).json()
+        assert (shown["status"], shown["waiting"], shown["error"]) == ("done", None, None)
+
+    def test_a_job_that_waits_for_a_service_can_be_cancelled(
+        self, library: Library, embeddings: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("inference.embedding.client.time.sleep", lambda _seconds: None)
+        received = library.upload().json()
+        embeddings.embedding_failures = [(503, {})] * 4
+        library.work()
+        cancelled = library.client.post(f"{API}/jobs/{received['job']}/cancel").json()
+        assert (cancelled["status"], cancelled["waiting"], cancelled["error"]) == ("cancelled", None, None)
         counts = library.traces()
         assert (counts["documents_passage"], counts["rag_vector"], counts["rag_posting"]) == (0, 0, 0)
-        assert library.client.post(f"{API}/jobs/{received['job']}/retry").status_code == 202
-        library.work()
-        assert library.document(received["id"])["status"] == "ready"
 
     def test_a_refusal_is_final(self, library: Library, embeddings: FakeEngine) -> None:
         received = library.upload().json()
@@ -189,6 +211,59 @@ class TestFailures:
         parsing.parse(tenant_id=library.tenant_id, job_id=job_id)
         document = library.document(received["id"])
         assert (document["status"], document["error"]["code"]) == ("failed", "parse_crashed")
+
+    @pytest.mark.parametrize(
+        "error", [ConnectionError("no route"), OSError(errno.ENOSPC, "full"), RuntimeError("botocore's own")]
+    )
+    def test_a_store_that_is_down_is_waited_for_and_not_held_against_the_file(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        received = library.upload().json()
+        with monkeypatch.context() as patch:
+            patch.setattr(FileSystemStorage, "open", Mock(side_effect=error))
+            library.work()
+            for _ in range(5):
+                self._make_due(library, job_row(library, received["job"]))
+                parsing.parse(tenant_id=library.tenant_id, job_id=UUID(received["job"]))
+            shown = library.client.get(f"{API}/jobs/{received['job']}").json()
+            assert (shown["status"], shown["stage"], shown["attempts"]) == ("queued", "parse", 0)
+            assert shown["waiting"]["code"] == "storage_unavailable"
+            down = library.client.get(f"{API}/documents/{received['id']}/content")
+            assert (down.status_code, down.json()["code"]) == (503, "storage_unavailable")
+        self._make_due(library, job_row(library, received["job"]))
+        parsing.parse(tenant_id=library.tenant_id, job_id=UUID(received["job"]))
+        library.work()
+        assert library.document(received["id"])["status"] == "ready"
+
+    def test_a_full_disk_is_no_lost_file(self, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+        received = library.upload().json()
+        full = Mock(side_effect=OSError(errno.ENOSPC, "full"))
+        monkeypatch.setattr("controlplane.documents.storage.tempfile.NamedTemporaryFile", full)
+        library.work()
+        shown = library.client.get(f"{API}/jobs/{received['job']}").json()
+        assert (shown["status"], shown["waiting"]["code"]) == ("queued", "storage_unavailable")
+
+    def test_an_upload_that_cannot_be_stored_leaves_nothing(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(FileSystemStorage, "save", Mock(side_effect=OSError(errno.ENOSPC, "full")))
+        refused = library.upload()
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        assert library.traces()["documents_document"] == 0
+
+    def test_damaged_bytes_are_replaced_by_sending_the_file_again(self, library: Library) -> None:
+        from controlplane.documents.storage import store
+
+        received = library.upload().json()
+        with tenant_scope(library.tenant_id):
+            blob = Version.objects.select_related("blob").get().blob
+        store().delete(blob.path)
+        store().save(blob.path, ContentFile(b"x" * blob.size))
+        library.work()
+        assert library.document(received["id"])["error"]["code"] == "file_missing"
+        assert library.upload().status_code == 202
+        library.work()
+        assert library.document(received["id"])["status"] == "ready"
 
     def test_lost_bytes_are_noticed(self, library: Library) -> None:
         from controlplane.documents.storage import store

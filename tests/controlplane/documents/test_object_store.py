@@ -9,6 +9,8 @@ from django.test import override_settings
 from moto.server import ThreadedMotoServer
 
 from controlplane import settings as installed
+from controlplane.core.scope import tenant_scope
+from controlplane.documents.models import IndexJob
 from controlplane.settings.env import Env
 from tests.controlplane.documents.library import API, TEXT, Library
 
@@ -57,3 +59,25 @@ def test_a_document_lives_and_dies_in_the_store(library: Library, bucket: object
 
     assert library.client.delete(f"{API}/documents/{uploaded['id']}").status_code == 204
     assert [one.key for one in bucket.objects.all()] == []  # type: ignore[attr-defined]
+
+
+def test_a_store_that_cannot_be_reached_is_waited_for(
+    library: Library, bucket: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded = library.upload().json()
+    (key,) = bucket.objects.all()  # type: ignore[attr-defined]
+    nobody = installed.ENV.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:9"})
+    with monkeypatch.context() as patch:
+        patch.setattr(installed, "ENV", nobody)
+        with override_settings(STORAGES={**settings.STORAGES, "documents": installed._document_storage()}):
+            library.work()
+    job = library.client.get(f"{API}/jobs/{uploaded['job']}").json()
+    assert (job["status"], job["waiting"]["code"]) == ("queued", "storage_unavailable")
+    with tenant_scope(library.tenant_id):
+        IndexJob.objects.update(lease_until=None)
+    key.delete()
+    library.work()
+    assert library.document(uploaded["id"])["error"]["code"] == "file_missing"
+    assert library.upload().status_code == 202
+    library.work()
+    assert library.document(uploaded["id"])["status"] == "ready"

@@ -8,14 +8,21 @@ from django.db import transaction
 
 from controlplane.core.scope import tenant_scope
 from controlplane.documents import storage
+from controlplane.documents.failures import storage_unavailable
 from controlplane.documents.models import Blob
 
 
 def blob_keep(*, tenant_id: UUID, file: File, size: int, sha256: str) -> Blob:  # type: ignore[type-arg]
-    """The tenant's one blob of these bytes. The path is locked from here to the end of the transaction."""
+    """The tenant's one blob of these bytes. The path is locked from here to the end of the transaction.
+
+    Bytes that the store has lost or damaged are stored anew. Raises Unavailable.
+    """
     path = storage.blob_path(tenant_id=tenant_id, sha256=sha256)
     storage.lock_path(path=path)
-    storage.put(path=path, file=file, size=size)
+    try:
+        storage.put(path=path, file=file, size=size, sha256=sha256)
+    except storage.StoreUnavailableError as error:
+        raise storage_unavailable() from error
     blob, _created = Blob.objects.get_or_create(
         tenant_id=tenant_id, sha256=sha256, defaults={"size": size, "path": path}
     )

@@ -93,8 +93,8 @@ def _index(lease: Lease) -> None:
             while _fill(lease, beat) is Published.ELSEWHERE:
                 pass  # the base was switched to another space meanwhile: the passages are embedded for that one
     except EngineUnavailable as error:
-        log.warning("job %s, attempt %s: %s", lease.job_id, lease.attempts, error)
-        job_try_later(lease=lease, attempts=ATTEMPTS, code="embedding_unavailable")
+        log.warning("job %s: %s", lease.job_id, error)
+        job_try_later(lease=lease, code="embedding_unavailable")
     except UnknownModel as error:
         job_fail(lease=lease, code="embedding_model_changed", params={"detail": str(error)[:200]})
     except EngineRejected as error:
@@ -186,9 +186,10 @@ def _load(lease: Lease, target: _Target, batch: _Batch) -> None:
             version_id=target.version_id,
             entries=entries,
         )
-        # A batch that got through is no failed attempt, however often the service went away before it.
+        # A batch that got through is no failed attempt, and the next wait is the first again.
         IndexJob.objects.filter(pk=job.pk).update(
             done=min(job.done + len(entries), job.total),
             attempts=1,
+            waits=0,
             lease_until=Now() + timedelta(seconds=LEASE_SECONDS),
         )

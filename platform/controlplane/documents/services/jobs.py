@@ -103,7 +103,7 @@ def _check_current(job: IndexJob) -> None:
 
 def _reset(job: IndexJob) -> None:
     job.status = JobStatus.QUEUED
-    job.done = job.total = job.attempts = 0
+    job.done = job.total = job.attempts = job.waits = 0
     job.error_code, job.error_params = "", {}
     job.cancel_requested = False
     job.lease = job.lease_until = job.finished_at = None

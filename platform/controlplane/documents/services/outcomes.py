@@ -18,8 +18,9 @@ RETRY_SECONDS = (5, 10, 20, 40, 80, 160, 300)
 
 def job_end(*, job: IndexJob, status: JobStatus, **fields: Any) -> None:
     """Write the end of a locked job and let go of its lease."""
+    error = {"error_code": "", "error_params": {}, **fields}  # what it once waited for is no failure of it
     IndexJob.objects.filter(pk=job.pk).update(
-        status=status, lease=None, lease_until=None, finished_at=Now(), updated_at=Now(), **fields
+        status=status, lease=None, lease_until=None, finished_at=Now(), updated_at=Now(), **error
     )
 
 
@@ -38,15 +39,20 @@ def job_fail(*, lease: Lease, code: str, params: Mapping[str, Any]) -> None:
         _fail(job=job, code=code, params=params)
 
 
-def job_try_later(*, lease: Lease, attempts: int, code: str) -> None:
-    """Queue the job again, to be taken after a pause that grows with its attempts; after so many of them it fails."""
+def job_try_later(*, lease: Lease, code: str) -> None:
+    """Queue the job again because what it needs is down, to be taken after a pause that grows with each in a row.
+
+    It waits for as long as that lasts: an outage is nothing that whoever uploaded the document could act upon, and the
+    reason is shown on the job. The attempt is not counted: it says nothing about the file.
+    """
     with fenced(lease) as job:
-        if job.attempts >= attempts:
-            _fail(job=job, code=code, params={"attempts": attempts})
-            return
-        pause = RETRY_SECONDS[min(job.attempts, len(RETRY_SECONDS)) - 1]
+        pause = RETRY_SECONDS[min(job.waits, len(RETRY_SECONDS) - 1)]
         IndexJob.objects.filter(pk=job.pk).update(
             status=JobStatus.QUEUED,
+            attempts=max(0, job.attempts - 1),
+            waits=job.waits + 1,
+            error_code=code,
+            error_params={},
             lease=None,
             lease_until=Now() + timedelta(seconds=pause),
             updated_at=Now(),

@@ -1,5 +1,6 @@
 """The first stage of a job: the file is read in a child process and its passages are stored."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -19,11 +20,13 @@ from controlplane.documents.services.leases import (
     claim,
     fenced,
 )
-from controlplane.documents.services.outcomes import job_cancelled, job_fail
+from controlplane.documents.services.outcomes import job_cancelled, job_fail, job_try_later
 from controlplane.documents.services.traces import traces_remove
-from controlplane.documents.storage import BlobMissingError, fetched
+from controlplane.documents.storage import BlobMissingError, StoreUnavailableError, fetched
 from rag.parsing import ParsedDocument, ParseError, ParseLimits, parse_in_child
 from rag.splitting import Passage, SplitSettings, split_document
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 _ROWS = 1000
@@ -72,6 +75,9 @@ def _parse(lease: Lease) -> None:
         job_fail(lease=lease, code=error.code, params=error.params)
     except BlobMissingError:
         job_fail(lease=lease, code="file_missing", params={})
+    except StoreUnavailableError as error:
+        log.warning("job %s: the document store: %s", lease.job_id, error)
+        job_try_later(lease=lease, code="storage_unavailable")
 
 
 def _begin(lease: Lease) -> _Source:
@@ -145,6 +151,9 @@ def _hand_on(job: IndexJob, *, total: int) -> None:
         stage=JobStage.EMBED,
         status=JobStatus.QUEUED,
         attempts=0,
+        waits=0,
+        error_code="",
+        error_params={},
         done=0,
         total=total,
         lease=None,
