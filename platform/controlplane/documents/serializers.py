@@ -277,6 +277,8 @@ class ReceivedSerializer(serializers.Serializer[Any]):
     status = serializers.CharField(source="version.status")
     job = serializers.SerializerMethodField()
     filename = serializers.CharField(source="document.filename")
+    secrecy = SecrecyField(source="document.secrecy")
+    metadata = serializers.JSONField(source="document.metadata")
 
     @extend_schema_field({"type": ["string", "null"], "format": "uuid"})
     def get_job(self, received: Any) -> str | None:

@@ -265,6 +265,18 @@ class TestFailures:
         library.work()
         assert library.document(received["id"])["status"] == "ready"
 
+    def test_bytes_of_a_ready_document_that_were_lost_come_back_with_the_file(self, library: Library) -> None:
+        from controlplane.documents.storage import store
+
+        document = library.indexed()
+        with tenant_scope(library.tenant_id):
+            path = Version.objects.select_related("blob").get().blob.path
+        store().delete(path)
+        content = f"{API}/documents/{document['id']}/content"
+        assert library.client.get(content).json()["code"] == "file_missing"
+        assert library.upload().status_code == 200
+        assert library.client.get(content).status_code == 200
+
     def test_lost_bytes_are_noticed(self, library: Library) -> None:
         from controlplane.documents.storage import store
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -30,6 +31,8 @@ def test_a_file_is_accepted_indexed_and_shown(library: Library) -> None:
         "status": "queued",
         "job": body["job"],
         "filename": "办法.md",
+        "secrecy": "internal",
+        "metadata": {"owner": "总行"},
     }
     waiting = library.document(body["id"])
     assert (waiting["status"], waiting["progress"], waiting["answerable"]) == ("queued", 0.0, False)
@@ -56,6 +59,8 @@ def test_the_same_bytes_again_give_the_existing_document(library: Library) -> No
         "status": "ready",
         "job": None,
         "filename": "办法.md",
+        "secrecy": "internal",
+        "metadata": {},
     }
     elsewhere = library.upload(name="另一个名字.md")
     assert (elsewhere.status_code, elsewhere.json()["id"]) == (200, first["id"])
@@ -240,6 +245,25 @@ def test_a_new_version_never_lowers_the_secrecy(library: Library) -> None:
     document = library.indexed("甲", "a.txt", secrecy="confidential")
     library.indexed("乙", "a.txt", secrecy="internal")
     assert library.document(document["id"])["secrecy"] == "confidential"
+
+
+def changes_of(library: Library, document_id: str) -> list[Any]:
+    admin = library.organisation.key(library.organisation.root, *KeyScope.values).client
+    events = admin.get(f"{API}/audit-events?target=document:{document_id}").json()["results"]
+    return [event["data"] for event in events if event["action"] == "document.updated"]
+
+
+def test_the_same_bytes_with_another_secrecy_and_metadata_change_the_document(library: Library) -> None:
+    document = library.indexed()
+    again = library.upload(secrecy="confidential", metadata='{"a": 1}')
+    assert (again.status_code, again.json()["secrecy"]) == (200, "confidential")
+    assert again.json()["metadata"] == {"a": 1}
+    shown = library.document(document["id"])
+    assert (shown["secrecy"], shown["metadata"], shown["version"]) == ("confidential", {"a": 1}, 1)
+    assert changes_of(library, document["id"]) == [{"secrecy": "confidential", "metadata": {"a": 1}}]
+    lower = library.upload(secrecy="internal", metadata='{"a": 1}').json()
+    assert (lower["secrecy"], lower["metadata"]) == ("confidential", {"a": 1})
+    assert len(changes_of(library, document["id"])) == 1
 
 
 def test_nobody_uploads_above_their_clearance(library: Library) -> None:

@@ -84,7 +84,8 @@ def document_upload(
 ) -> Received:
     """Keep the file and have it indexed.
 
-    The same content again gives the existing document; other content under a known file name is its next version.
+    The same content again gives the existing document, its secrecy raised and its metadata replaced if asked for; other
+    content under a known file name is its next version.
     Raises Forbidden, NotFound, InvalidInput (empty), UnsupportedMedia, Conflict.
     """
     principal.require_write(base.department_id)
@@ -139,16 +140,33 @@ def _same_content(intake: _Intake) -> Version | None:
 
 
 def _again(intake: _Intake, version: Version) -> Received:
+    """The file is kept again, in case the store has lost it; what the caller says about it is applied."""
+    upload = intake.upload
+    blob_keep(tenant_id=intake.tenant_id, file=upload.file, size=upload.size, sha256=upload.sha256)
+    job = _retry(intake, version)
+    document = version.document
+    base_lock(base=intake.base)
+    document_lock(document=document)
+    document.knowledge_base = intake.base
+    own = _raised(document.own_secrecy, intake.secrecy)
+    _change(
+        principal=intake.principal,
+        document=document,
+        secrecy=own if own != document.own_secrecy else None,
+        metadata=intake.metadata if intake.metadata != document.metadata else None,
+    )
+    return Received(document=document, version=version, job=job)
+
+
+def _retry(intake: _Intake, version: Version) -> IndexJob | None:
     """Sending a file again that was cancelled, or that failed for a reason outside it, tries it again."""
     job = IndexJob.objects.filter(version=version, kind=JobKind.INDEX).order_by("-pk").first()
     is_failure = version.status == DocumentStatus.FAILED and version.error_code in TRANSIENT
     if job is None or not (is_failure or version.status == DocumentStatus.CANCELLED):
-        return Received(document=version.document, version=version, job=None)
-    upload = intake.upload
-    blob_keep(tenant_id=intake.tenant_id, file=upload.file, size=upload.size, sha256=upload.sha256)
+        return None
     job = job_requeue(principal=intake.principal, job=job)
-    version.refresh_from_db()
-    return Received(document=version.document, version=version, job=job)
+    version.refresh_from_db(fields=["status", "error_code", "error_params"])
+    return job
 
 
 def _new_version(intake: _Intake) -> Received:
