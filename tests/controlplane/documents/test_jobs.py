@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.db import connection
 from django.db.models import F
 
 from controlplane.core.scope import tenant_scope
 from controlplane.documents.models import IndexJob, JobStage, JobStatus, Version
-from controlplane.documents.services import indexing, leases, parsing
+from controlplane.documents.services import indexing, leases, parsing, publishing
 from controlplane.identity.models import KeyScope
 from tests.controlplane.documents.library import API, Library
 from tests.fakes.engine import FakeEngine
@@ -301,6 +302,40 @@ class TestFailures:
     def _expire(self, library: Library, job_id: UUID) -> None:
         with tenant_scope(library.tenant_id):
             IndexJob.objects.filter(pk=job_id).update(lease_until=F("created_at"))
+
+
+class TestPublishing:
+    """Something that should not happen has removed what was built, just before the version goes live."""
+
+    def _once_before_publishing(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch, *statements: str
+    ) -> None:
+        publish, left = indexing.publish, list(statements)
+
+        def interfere(*, lease: leases.Lease) -> publishing.Published:
+            with tenant_scope(library.tenant_id), connection.cursor() as cursor:
+                while left:
+                    cursor.execute(left.pop(0), [library.tenant_id])
+            return publish(lease=lease)
+
+        monkeypatch.setattr(indexing, "publish", interfere)
+
+    def test_missing_vectors_are_made_again(self, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+        remove = "DELETE FROM rag_vector WHERE tenant_id = %s"
+        self._once_before_publishing(library, monkeypatch, remove)
+        assert library.indexed()["status"] == "ready"
+        assert library.traces()["rag_vector"] == 1
+
+    def test_a_version_without_passages_is_read_again(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tables = ("rag_vector", "rag_segment", "documents_passage")
+        removals = [f"DELETE FROM {table} WHERE tenant_id = %s" for table in tables]
+        self._once_before_publishing(library, monkeypatch, *removals)
+        document = library.indexed()
+        assert (document["status"], document["chunks"]) == ("ready", 1)
+        counts = library.traces()
+        assert (counts["documents_passage"], counts["rag_vector"], counts["rag_segment"]) == (1, 1, 1)
 
 
 class TestLeases:

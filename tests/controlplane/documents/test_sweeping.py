@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -114,6 +114,27 @@ def test_passages_that_nobody_will_publish_are_removed(library: Library) -> None
         Version.objects.filter(document=received["id"]).update(status="failed")
     assert sweeping.orphans_remove(tenant_id=library.tenant_id) == 1
     assert library.traces()["documents_passage"] == kept["chunks"]
+
+
+def test_a_version_that_is_tried_again_meanwhile_keeps_its_passages(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = library.upload().json()
+    parsing.parse(tenant_id=library.tenant_id, job_id=UUID(received["job"]))
+    with tenant_scope(library.tenant_id):
+        IndexJob.objects.filter(pk=received["job"]).update(status=JobStatus.FAILED)
+    look = sweeping._dead_versions
+
+    def retried_once_seen(tenant_id: UUID) -> QuerySet[Version, UUID]:
+        found = look(tenant_id)
+        if list(found):
+            IndexJob.objects.filter(pk=received["job"]).update(status=JobStatus.QUEUED)
+            return Version.objects.filter(document=received["id"]).values_list("pk", flat=True)
+        return found
+
+    monkeypatch.setattr(sweeping, "_dead_versions", retried_once_seen)
+    assert sweeping.orphans_remove(tenant_id=library.tenant_id) == 0
+    assert library.traces()["documents_passage"] == 1
 
 
 def test_bytes_that_no_version_refers_to_are_removed(library: Library) -> None:

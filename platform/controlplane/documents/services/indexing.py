@@ -90,8 +90,8 @@ def index(*, tenant_id: UUID, job_id: UUID) -> None:
 def _index(lease: Lease) -> None:
     try:
         with Heartbeat(lease) as beat:
-            while _fill(lease, beat) is Published.ELSEWHERE:
-                pass  # the base was switched to another space meanwhile: the passages are embedded for that one
+            while _fill(lease, beat) is Published.INCOMPLETE:
+                pass  # most likely the base was switched to another space meanwhile
     except EngineUnavailable as error:
         log.warning("job %s: %s", lease.job_id, error)
         job_try_later(lease=lease, code="embedding_unavailable")

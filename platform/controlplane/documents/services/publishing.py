@@ -1,11 +1,11 @@
 """The moment a version goes live, and the one in which a knowledge base changes its embedding space."""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from controlplane.audit.services import record
 from controlplane.core.scope import tenant_scope
@@ -30,15 +30,17 @@ OPEN_STATUSES = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class Published(enum.Enum):
+    """DONE: the worker has nothing more to do. INCOMPLETE: passages are missing in the job's space."""
+
     DONE = enum.auto()
-    ELSEWHERE = enum.auto()
+    INCOMPLETE = enum.auto()
 
 
 def publish(*, lease: Lease) -> Published:
     """End a job whose passages are all in its space, in one transaction: readers see the old version or the new one.
 
-    ELSEWHERE: the base has been switched to another space since; the job now belongs to that one and is not done.
-    Raises LeaseLostError, CancelRequestedError.
+    INCOMPLETE: the base has been switched to another space since, and the job now belongs to that one; or something has
+    removed vectors. A version without passages is read again. Raises LeaseLostError, CancelRequestedError.
     """
     with tenant_scope(lease.tenant_id):
         job = _lock(lease)
@@ -48,11 +50,16 @@ def publish(*, lease: Lease) -> Published:
             .filter(documents__versions=version)
             .get()
         )
-        if job.kind == JobKind.REINDEX:
-            _finish_reindex(job, base)
-        elif job.space_id not in (base.space_id, base.next_space_id):
+        if job.space_id not in (base.space_id, base.next_space_id):
             _move(job, base)
-            return Published.ELSEWHERE
+            return Published.INCOMPLETE
+        if any(versions_missing(base=base, space_id=job.space_id, among=[version])):
+            return Published.INCOMPLETE
+        if job.kind == JobKind.REINDEX:
+            job_end(job=job, status=JobStatus.DONE)
+        elif not Passage.objects.filter(tenant_id=lease.tenant_id, version=version).exists():
+            _read_again(job)
+            return Published.DONE
         else:
             _go_live(job, version, base)
         switch_if_complete(base=base)
@@ -86,8 +93,20 @@ def _lock(lease: Lease) -> IndexJob:
 
 
 def _move(job: IndexJob, base: KnowledgeBase) -> None:
+    if job.kind == JobKind.REINDEX:
+        raise CancelRequestedError(str(job.pk))  # another change of model has overtaken this one
     vectors_remove(tenant_id=job.tenant_id, version_id=job.version_id, space_id=job.space_id)
     IndexJob.objects.filter(pk=job.pk).update(space_id=base.next_space_id or base.space_id, done=0)
+
+
+def _read_again(job: IndexJob) -> None:
+    """An empty version must never replace one that answers. The attempts go on counting: this does not go on for ever."""
+    IndexJob.objects.filter(pk=job.pk).update(
+        stage=JobStage.PARSE, status=JobStatus.QUEUED, done=0, total=0, lease=None, lease_until=None
+    )
+    Version.objects.filter(pk=job.version_id).update(status=DocumentStatus.QUEUED)
+    job.stage = JobStage.PARSE
+    job_send(job=job)
 
 
 def _go_live(job: IndexJob, version: Version, base: KnowledgeBase) -> None:
@@ -114,12 +133,6 @@ def _go_live(job: IndexJob, version: Version, base: KnowledgeBase) -> None:
         job=str(job.pk),
         passages=chunks,
     )
-
-
-def _finish_reindex(job: IndexJob, base: KnowledgeBase) -> None:
-    if job.space_id not in (base.next_space_id, base.space_id):
-        raise CancelRequestedError(str(job.pk))  # another change of model has overtaken this one
-    job_end(job=job, status=JobStatus.DONE)
 
 
 def reindex_job_add(*, version: Version, space_id: UUID) -> None:
@@ -168,7 +181,7 @@ def _is_complete(base: KnowledgeBase, space_id: UUID) -> bool:
     return next(versions_missing(base=base, space_id=space_id, among=live), None) is None
 
 
-def versions_missing(*, base: KnowledgeBase, space_id: UUID, among: QuerySet[Version]) -> Iterator[Version]:
+def versions_missing(*, base: KnowledgeBase, space_id: UUID, among: Iterable[Version]) -> Iterator[Version]:
     """Those that have passages without a vector in the space."""
     with connection.cursor() as cursor:
         index = PassageIndex(cursor=cursor)

@@ -110,7 +110,11 @@ def orphans_remove(*, tenant_id: UUID) -> int:
     The services leave neither; a process that was killed between two of their transactions may have.
     """
     with tenant_scope(tenant_id):
-        dead = list(_dead_versions(tenant_id)[:_AT_ONCE])
+        found = list(_dead_versions(tenant_id)[:_AT_ONCE])
+        # Whoever tries a version again locks its job: after this none of them can come back to life.
+        jobs = IndexJob.objects.filter(version__in=found).order_by("pk").select_for_update(of=("self",))
+        list(jobs.values_list("pk", flat=True))
+        dead = list(_dead_versions(tenant_id).filter(pk__in=found))
         traces_remove(tenant_id=tenant_id, version_ids=dead)
         blobs = list(Blob.objects.filter(tenant_id=tenant_id, versions=None)[:_AT_ONCE])
     for blob in blobs:
