@@ -27,6 +27,7 @@ _DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufeff\ufffe\ufff
 _BULLETS = re.compile("[\uf06c\uf06e\uf075\uf077\uf0a7\uf0b7\uf0d8\uf0fc]")
 _BREAKS = re.compile("\r\n?|[\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]+")
+_BOUND = 300
 _INVISIBLE = re.compile(r"\s+")
 
 
@@ -43,6 +44,11 @@ def clean_text(text: str) -> str:
 def one_line(text: str) -> str:
     """Text with every run of white space, line breaks included, made one space."""
     return _INVISIBLE.sub(" ", text).strip()
+
+
+def bounded(text: str) -> str:
+    """One storable line of limited length, for warnings and error details, which quote the file."""
+    return one_line(clean_text(text[: _BOUND * 4]))[:_BOUND]
 
 
 def tidy_lines(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from rag.parsing.cleaning import clean_text, one_line, tidy_lines
+from rag.parsing.cleaning import bounded, clean_text, one_line, tidy_lines
 from rag.parsing.document import Block, BlockKind, ParsedDocument
 from rag.parsing.errors import ParseError
 from rag.parsing.limits import ParseLimits
@@ -12,6 +12,7 @@ from rag.parsing.limits import ParseLimits
 _MAX_LEVEL = 9
 _TITLE_CHARS = 200
 _ROWS_PER_BLOCK = 1000
+_MAX_WARNINGS = 200
 
 
 def ignore_progress(fraction: float) -> None:
@@ -84,7 +85,8 @@ class BlockCollector:
     def document(self, *, title: str | None, pages: int | None) -> ParsedDocument:
         """Close the collection."""
         name = one_line(clean_text(title or ""))[:_TITLE_CHARS]
-        return ParsedDocument(name or None, tuple(self.blocks), pages, tuple(dict.fromkeys(self.warnings)))
+        warnings = tuple(dict.fromkeys(map(bounded, self.warnings)))[:_MAX_WARNINGS]
+        return ParsedDocument(name or None, tuple(self.blocks), pages, warnings)
 
     def check_pages(self, count: int) -> None:
         """Refuse a document of too many pages before reading them.
@@ -103,9 +105,9 @@ class BlockCollector:
         if self._chars > self.limits.max_chars:
             raise ParseError("too_much_text", {"limit": self.limits.max_chars})
 
-    def reset_count(self) -> None:
-        """Forget what was counted so far, for a parser that reads first and makes blocks afterwards."""
-        self._chars = 0
+    def uncount(self, chars: int) -> None:
+        """Take back what a parser counted that reads first and makes blocks, which are counted, afterwards."""
+        self._chars -= chars
 
     def _text(self, kind: BlockKind, text: str) -> None:
         if text.strip():

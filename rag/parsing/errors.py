@@ -7,6 +7,8 @@ ParseError
 
 from __future__ import annotations
 
+from rag.parsing.cleaning import bounded
+
 CODES = frozenset(
     {
         "unsupported_format",
@@ -32,7 +34,10 @@ class ParseError(Exception):
         if code not in CODES:
             raise ValueError(f"unknown parse error code: {code}")
         self.code = code
-        self.params: dict[str, str | int] = dict(params or {})
+        self.params: dict[str, str | int] = {
+            name: bounded(value) if isinstance(value, str) else value
+            for name, value in (params or {}).items()
+        }
         detail = ", ".join(f"{name}={value}" for name, value in self.params.items())
         super().__init__(f"{code}({detail})" if detail else code)
 

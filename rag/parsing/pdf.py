@@ -177,8 +177,8 @@ class _Assembler:
         self._levels = compress_levels(rank for line in lines if (rank := self._rank(line)) is not None)
 
     def run(self) -> None:
-        # What was counted while reading is counted once more as blocks are made: start afresh.
-        self._collector.reset_count()
+        # What was counted while reading is counted once more as blocks are made.
+        self._collector.uncount(sum(len(part.text) for page in self._pages for part in page.parts))
         paragraphs = Paragraphs(self._collector)
         seen: set[str] = set()
         for page in self._pages:

@@ -24,6 +24,7 @@ TRANSIENT = frozenset(
     }
 )
 RETRY_SECONDS = 10
+_STORED_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ def failure(*, code: str, params: Mapping[str, Any]) -> Failure:
     message, remedy = _TEXTS.get(code, (_("Indexing the document failed."), _RETRY))
     values = {"limit": "", "seconds": "", "supported": ", ".join(SUPPORTED), **params}
     return Failure(code=code, message=str(message) % values, remedy=str(remedy) % values)
+
+
+def storable(text: str) -> str:
+    """Text of a file, or about it, as PostgreSQL takes it: what reads files is not trusted to have cleaned it."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:_STORED_CHARS]
 
 
 def storage_unavailable() -> Unavailable:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from controlplane.audit.services import record
 from controlplane.core.scope import tenant_scope
+from controlplane.documents.failures import storable
 from controlplane.documents.models import DocumentStatus, IndexJob, JobKind, JobStatus, Version
 from controlplane.documents.services.leases import Lease, fenced
 from controlplane.documents.services.traces import traces_remove, vectors_remove
@@ -60,7 +61,8 @@ def job_try_later(*, lease: Lease, code: str) -> None:
 
 
 def _fail(*, job: IndexJob, code: str, params: Mapping[str, Any]) -> None:
-    error = {"error_code": code, "error_params": dict(params)}
+    stored = {name: storable(value) if isinstance(value, str) else value for name, value in params.items()}
+    error = {"error_code": code, "error_params": stored}
     discard(job=job, status=DocumentStatus.FAILED, **error)
     job_end(job=job, status=JobStatus.FAILED, **error)
     version = Version.objects.get(pk=job.version_id)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
+from controlplane.documents.failures import storable
 from controlplane.documents.filenames import title_of
 from controlplane.documents.models import DocumentStatus, IndexJob, JobStage, JobStatus, Version
 from controlplane.documents.services.jobs import job_send
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 _ROWS = 1000
+_WARNINGS = 200
 _INSERT = """
 INSERT INTO documents_passage (tenant_id, document_id, version_id, ordinal, text, page, page_end, section)
 SELECT %s::uuid, %s::uuid, %s::uuid, p.* FROM unnest(%s::int[], %s::text[], %s::int[], %s::int[], %s::text[]) AS p
@@ -126,10 +128,10 @@ def _store(lease: Lease, source: _Source, document: ParsedDocument, passages: li
             _insert(lease.tenant_id, source, passages[start : start + _ROWS])
         Version.objects.filter(pk=source.version_id).update(
             status=DocumentStatus.EMBEDDING,
-            title=(document.title or "").strip()[:300] or title_of(source.filename)[:300],
+            title=storable(document.title or "").strip()[:300] or title_of(source.filename)[:300],
             pages=document.pages,
             chunks=len(passages),
-            warnings=list(document.warnings),
+            warnings=[storable(warning) for warning in document.warnings[:_WARNINGS]],
         )
         _hand_on(job, total=len(passages))
 
