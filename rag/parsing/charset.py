@@ -22,7 +22,7 @@ _MARKS = (
 _SAMPLE_BYTES = 65536
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
 _DECLARED_WITHIN = 1024 * 1024
-_GB_FAMILY = frozenset({"gb2312", "gbk", "gb_2312-80", "hz-gb-2312", "x-gbk", "gb18030", "cp936"})
+_GB_FAMILY = frozenset({"gb2312", "gbk", "gb_2312-80", "x-gbk", "gb18030", "cp936"})
 _EAST_ASIAN = ("gb18030", "big5hkscs", "cp932", "euc_jp")
 _WIDE_EVERYDAY = re.compile(
     "[\t\r\n -~\xa0-\u024f\u0400-\u04ff\u2010-\u203b\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]"
@@ -32,6 +32,9 @@ _KANA = re.compile("[\u3040-\u30ff]")
 # GB18030 is what a file in an unknown East Asian encoding most often is in a Chinese office.
 _GB_BONUS = 0.08
 _EVERYDAY_SHARE = 0.6
+# A good quarter of any Korean text; of Chinese read as Korean less than a hundredth.
+_KOREAN_ENDINGS = frozenset("이다는을의에고하지한은가로기를니")
+_KOREAN_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ def decode(data: bytes, *, declared: str | None = None) -> Decoded:
         return _lenient(data, wide)
     if b"\x00" in data[:_SAMPLE_BYTES] and _looks_binary(data[:_SAMPLE_BYTES]):
         raise ParseError("corrupt_file", {"detail": "binary data"})
+    escaped = _escaped(data, known_encoding(declared))
+    if escaped:
+        return _lenient(data, escaped)
     for candidate in ("utf-8", known_encoding(declared)):
         strict = _strict(data, candidate) if candidate else None
         if strict:
@@ -80,10 +86,19 @@ def known_encoding(name: str | None) -> str | None:
         return "big5hkscs"
     if lowered in {"shift_jis", "shift-jis", "sjis", "x-sjis", "windows-31j"}:
         return "cp932"
+    if lowered in {"euc-kr", "euc_kr", "ks_c_5601-1987", "ksc5601"}:
+        return "cp949"
     try:
         return codecs.lookup(lowered).name
     except (LookupError, ValueError):
         return None
+
+
+def _escaped(data: bytes, name: str | None) -> str | None:
+    """The declared encoding, if it is one that hides in plain ASCII and its escapes are there."""
+    if name == "hz":
+        return name if b"~{" in data else None
+    return name if name and name.startswith("iso2022") and b"\x1b" in data else None
 
 
 def _strict(data: bytes, name: str) -> Decoded | None:
@@ -144,10 +159,21 @@ def _guess(data: bytes, *, declared: str | None) -> Decoded:
 
 
 def _best_east_asian(sample: bytes) -> tuple[str, float]:
+    if _is_korean(sample):
+        return "cp949", 1.0
     scores = {name: _everyday_share(sample, name) for name in _EAST_ASIAN}
     scores["gb18030"] += _GB_BONUS
     best = max(scores, key=lambda name: scores[name])
     return best, scores[best]
+
+
+def _is_korean(sample: bytes) -> bool:
+    """Korean bytes are everyday ideographs in GB2312 too: what tells them apart is how often the endings occur."""
+    text = codecs.getincrementaldecoder("cp949")(errors="replace").decode(sample)
+    beyond = [char for char in text if char > "\x7f"]
+    syllables = sum("\uac00" <= char <= "\ud7a3" for char in beyond)
+    endings = sum(char in _KOREAN_ENDINGS for char in beyond)
+    return syllables >= _KOREAN_LEAST and syllables > 0.8 * len(beyond) and endings > 0.1 * syllables
 
 
 def _everyday_share(sample: bytes, name: str) -> float:

@@ -10,11 +10,11 @@ from email.message import EmailMessage, Message
 from typing import BinaryIO
 
 from rag.parsing.charset import decode, decode_markup
-from rag.parsing.cleaning import one_line
 from rag.parsing.collector import BlockCollector
 from rag.parsing.document import ParsedDocument
 from rag.parsing.errors import ParseError
 from rag.parsing.formats import HEAD_BYTES, detect_format
+from rag.parsing.mail_headers import attachment_name, header
 from rag.parsing.plaintext import add_text
 from rag.parsing.reading import read_all
 
@@ -33,7 +33,7 @@ def parse(*, stream: BinaryIO, filename: str, collector: BlockCollector, depth: 
     if not _HEADER_LINE.search(data[:65536]):
         raise ParseError("corrupt_file", {"detail": "no mail header"})
     message = email.message_from_bytes(data, policy=email.policy.default)
-    subject = _header(message, "Subject")
+    subject = header(message, "Subject")
     add_message(message, collector, depth)
     return collector.document(title=subject, pages=None)
 
@@ -42,7 +42,7 @@ def add_message(message: EmailMessage, collector: BlockCollector, depth: int) ->
     """Add headers, body and attachments to a document under way."""
     outer = collector.section
     collector.paragraph(
-        "\n".join(f"{name}: {value}" for name in _HEADERS if (value := _header(message, name)))
+        "\n".join(f"{name}: {value}" for name in _HEADERS if (value := header(message, name)))
     )
     chosen = _body(message)
     if chosen is not None:
@@ -60,18 +60,6 @@ def _as_ascii_lines(data: bytes) -> bytes:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return decode(data).text.encode("utf-8")
     return data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-
-
-def _header(message: Message, name: str) -> str:
-    """A header decoded, or as it stands where it is malformed.
-
-    The standard library raises many things here.
-    """
-    try:
-        return one_line(str(message.get(name) or ""))
-    except (ValueError, TypeError, LookupError, AttributeError, IndexError):
-        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-        return one_line(str(raw))
 
 
 def _body(message: EmailMessage) -> Message | None:
@@ -106,14 +94,7 @@ def _leaves(message: Message) -> list[Message]:
 def _is_attachment(part: Message) -> bool:
     if part.get_content_type() == "message/rfc822":
         return True
-    return part.get_content_disposition() == "attachment" or bool(_name(part))
-
-
-def _name(part: Message) -> str:
-    try:
-        return one_line(str(part.get_filename() or ""))
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return ""
+    return part.get_content_disposition() == "attachment" or bool(attachment_name(part))
 
 
 def _payload(part: Message) -> bytes:
@@ -142,7 +123,7 @@ def _attach(part: Message, collector: BlockCollector, outer: tuple[str, ...], de
 
     What cannot be read is named in a warning, not an error.
     """
-    name = _name(part) or "attachment"
+    name = attachment_name(part) or "attachment"
     collector.enter(base=outer)
     collector.heading(name, level=1)
     if depth >= collector.limits.attachment_depth:

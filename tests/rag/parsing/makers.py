@@ -52,3 +52,17 @@ def make_docx(path: Path, *, body: str, extra: dict[str, bytes] | None = None) -
 def paragraph_xml(text: str, *, properties: str = "") -> str:
     """A Word paragraph."""
     return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def pdf_of(text: str) -> bytes:
+    """One page with one line of ASCII text; its cross-references are left for the reader to repair."""
+    content = f"BT /F1 8 Tf 10 100 Td ({text}) Tj ET"
+    objects = (
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        f"<</Length {len(content)}>>stream\n{content}\nendstream",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    body = "".join(f"{n} 0 obj{value}endobj\n" for n, value in enumerate(objects, start=1))
+    return f"%PDF-1.4\n{body}trailer<</Root 1 0 R>>\n%%EOF".encode()
