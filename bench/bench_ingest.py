@@ -23,6 +23,7 @@ import httpx
 import psutil
 from ingest_platform import Platform, running_platform
 
+from deploy.embedded.children import EMBED_PROCESSES
 from deploy.embedded.ports import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -224,7 +225,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="part of the corpus")
     parser.add_argument("--embedding-threads", type=int, default=1, help="as `make up` starts the service")
-    parser.add_argument("--embed-workers", type=int, default=2, help="processes of the embedding worker")
+    parser.add_argument(
+        "--embed-workers", type=int, default=EMBED_PROCESSES, help="processes of the embedding worker"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="the median of their ratios is reported")
     arguments = parser.parse_args()
     if not SHARED.is_dir():

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from deploy.embedded.children import EMBED_QUEUES, PARSE_PROCESSES, PARSE_QUEUES
 from deploy.embedded.ports import LOOPBACK, find_free
 from deploy.embedded.testing import Leashed, Servers, choose_servers, start_postgres, start_valkey
 
@@ -140,7 +141,10 @@ def _start(platform: Platform, *, embedding_threads: int, embed_workers: int) ->
     platform.start("embedding", embedding)
     web = ["-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application", "--lifespan", "off"]
     platform.start("web", [*web, "--host", LOOPBACK, "--port", str(platform.web_port)])
-    for name, queues, processes in (("parse", "parse", 1), ("embed", "embed,default", embed_workers)):
+    for name, queues, processes in (
+        ("parse", PARSE_QUEUES, PARSE_PROCESSES),
+        ("embed", EMBED_QUEUES, embed_workers),
+    ):
         worker = ["-m", "celery", "-A", "controlplane.celery", "worker", "-Q", queues, "-c", str(processes)]
         platform.start(
             name, [*worker, "-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"]

@@ -18,6 +18,10 @@ MODEL_STOP_SECONDS = 1.0  # nothing to save
 ENGINE_START_SECONDS = 180.0  # a gigabyte from a slow disk
 ENGINE_SLOTS = 2
 WORKER_SILENT_SECONDS = 30.0
+# Both take `default` besides: the sweep must not wait behind long embeddings, nor behind a long parse.
+PARSE_QUEUES, PARSE_PROCESSES = "parse,default", 1
+# Four: with two the embedding service was idle a third of the time, while both loaded batches into the database.
+EMBED_QUEUES, EMBED_PROCESSES = "embed,default", 4
 CELERY = ("celery", "-A", "controlplane")
 
 # Ended in this order; within a stage together. The seconds add up to at most 15.

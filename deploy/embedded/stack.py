@@ -11,7 +11,14 @@ import os
 from collections.abc import Mapping
 
 from deploy.embedded import environment, ports
-from deploy.embedded.children import STOP_STAGES, Children
+from deploy.embedded.children import (
+    EMBED_PROCESSES,
+    EMBED_QUEUES,
+    PARSE_PROCESSES,
+    PARSE_QUEUES,
+    STOP_STAGES,
+    Children,
+)
 from deploy.embedded.console import Console
 from deploy.embedded.environment import ENGINE_NAMES, Addresses
 from deploy.embedded.errors import ProcessFailedError
@@ -248,8 +255,7 @@ class Stack:
 def _platform(children: Children) -> tuple[Process, ...]:
     return (
         children.web(),
-        children.worker(short_name="parse", queues="parse", processes=1),
-        # Two: while one loads a batch into the database, the other keeps the embedding service busy.
-        children.worker(short_name="embed", queues="embed,default", processes=2),
+        children.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
+        children.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
         children.beat(),
     )

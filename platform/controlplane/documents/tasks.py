@@ -30,22 +30,17 @@ def embed(*, tenant_id: str, job_id: str, **_: Any) -> None:
 @shared_task(name="documents.sweep")
 def sweep(**_: Any) -> None:
     """Every few seconds: jobs that have lost their worker or their message."""
-    empty = sweeping.empty_queues()
-    for tenant_id in sweeping.all_tenants():
-        sweeping.jobs_revive(tenant_id=tenant_id, empty=empty)
+    sweeping.each_tenant(sweeping.jobs_revive, empty=sweeping.empty_queues())
 
 
 @shared_task(name="documents.cleanup")
 def cleanup(**_: Any) -> None:
     """Every few minutes: what a killed process left without an owner."""
-    for tenant_id in sweeping.all_tenants():
-        sweeping.orphans_remove(tenant_id=tenant_id)
-        sweeping.reindexing_finish(tenant_id=tenant_id)
-        reindexing.strays_remove(tenant_id=tenant_id)
+    for work in (sweeping.orphans_remove, sweeping.reindexing_finish, reindexing.strays_remove):
+        sweeping.each_tenant(work)
 
 
 @shared_task(name="documents.cleanup_files")
 def cleanup_files(**_: Any) -> None:
     """Every few hours: files that no row knows of."""
-    for tenant_id in sweeping.all_tenants():
-        sweeping.files_remove(tenant_id=tenant_id)
+    sweeping.each_tenant(sweeping.files_remove)

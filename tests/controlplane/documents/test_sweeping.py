@@ -3,16 +3,18 @@
 import io
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from unittest.mock import Mock
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from controlplane.core.scope import tenant_scope
-from controlplane.documents import storage
+from controlplane.documents import storage, tasks
 from controlplane.documents.models import IndexJob, JobStage, JobStatus, Version
 from controlplane.documents.services import leases, parsing, sweeping
 from tests.controlplane.documents.library import API, Library
@@ -164,6 +166,34 @@ def test_files_that_no_row_knows_are_removed_once_they_are_old(
     with tenant_scope(library.tenant_id):
         path = Version.objects.select_related("blob").get().blob.path
     assert storage.store().exists(path)
+
+
+def test_a_file_that_disappears_while_the_folders_are_read_is_no_error(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray = f"{library.tenant_id}/ab/{'ab' * 32}"
+    storage.store().save(stray, ContentFile(b"x"))
+    monkeypatch.setattr(FileSystemStorage, "get_modified_time", Mock(side_effect=FileNotFoundError))
+    assert sweeping.files_remove(tenant_id=library.tenant_id) == 0
+
+
+def test_what_fails_for_one_tenant_does_not_keep_the_others_waiting(
+    library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = uuid4()
+    monkeypatch.setattr(sweeping, "all_tenants", lambda: [broken, library.tenant_id])
+    done = []
+
+    def work(*, tenant_id: UUID) -> None:
+        if tenant_id == broken:
+            raise RuntimeError("broken")
+        done.append(tenant_id)
+
+    monkeypatch.setattr(sweeping, "orphans_remove", work)
+    monkeypatch.setattr(sweeping, "reindexing_finish", work)
+    tasks.cleanup()
+    assert done == [library.tenant_id] * 2
+    assert str(broken) in caplog.text
 
 
 def test_a_half_written_file_is_replaced_by_the_next_upload(library: Library) -> None:

@@ -1,12 +1,13 @@
 """What keeps jobs going when messages or workers are lost, and removes what has lost its owner."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import close_old_connections
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import ChannelError, OperationalError
@@ -32,6 +33,16 @@ _AT_ONCE = 500
 def all_tenants() -> list[UUID]:
     with platform_scope():
         return list(tenant_ids().values())
+
+
+def each_tenant(work: Callable[..., object], **arguments: Any) -> None:
+    """Do the work for every tenant; what fails for one is logged and does not keep it from the others."""
+    for tenant_id in all_tenants():
+        try:
+            work(tenant_id=tenant_id, **arguments)
+        except Exception:  # whatever it is, the next tenant has nothing to do with it
+            log.exception("%s failed for tenant %s", getattr(work, "__name__", work), tenant_id)
+            close_old_connections()
 
 
 def empty_queues() -> frozenset[str]:
@@ -145,7 +156,7 @@ def files_remove(*, tenant_id: UUID) -> int:
     """Files in the tenant's part of the store that were written by a transaction that never committed. Their number."""
     removed = 0
     for path in _stored_paths(tenant_id):
-        if datetime.now(UTC) - storage.store().get_modified_time(path) < ABANDONED_FILE:
+        if not _is_abandoned(path):
             continue
         with tenant_scope(tenant_id):
             storage.lock_path(path=path)
@@ -155,6 +166,13 @@ def files_remove(*, tenant_id: UUID) -> int:
     return removed
 
 
+def _is_abandoned(path: str) -> bool:
+    try:
+        return datetime.now(UTC) - storage.store().get_modified_time(path) >= ABANDONED_FILE
+    except FileNotFoundError:  # its document was deleted since the folder was listed
+        return False
+
+
 def _stored_paths(tenant_id: UUID) -> Iterable[str]:
     store = storage.store()
     try:
@@ -162,7 +180,10 @@ def _stored_paths(tenant_id: UUID) -> Iterable[str]:
     except FileNotFoundError:
         return
     for folder in folders:
-        _folders, files = store.listdir(f"{tenant_id}/{folder}")
+        try:
+            _folders, files = store.listdir(f"{tenant_id}/{folder}")
+        except FileNotFoundError:
+            continue
         known = set(_known_paths(tenant_id, folder))
         yield from (path for name in files if (path := f"{tenant_id}/{folder}/{name}") not in known)
 
