@@ -26,7 +26,7 @@ check: install-dev ## lint, formatting, types, import contracts, migrations
 	$(PYTHON) -m ruff format --check .
 	$(WITH_SETTINGS) $(PYTHON) -m mypy
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
-	$(WITH_SETTINGS) $(PYTHON) manage.py makemigrations --check --dry-run
+	KAREZ_DATABASE_POOL=0 $(WITH_SETTINGS) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 fmt: install-dev ## format the code and sort its imports
 	$(PYTHON) -m ruff check --fix-only .
