@@ -239,7 +239,7 @@ class TestFailures:
     def test_a_full_disk_is_no_lost_file(self, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
         received = library.upload().json()
         full = Mock(side_effect=OSError(errno.ENOSPC, "full"))
-        monkeypatch.setattr("controlplane.documents.storage.tempfile.NamedTemporaryFile", full)
+        monkeypatch.setattr("controlplane.documents.storage.tempfile.TemporaryFile", full)
         library.work()
         shown = library.client.get(f"{API}/jobs/{received['job']}").json()
         assert (shown["status"], shown["waiting"]["code"]) == ("queued", "storage_unavailable")
