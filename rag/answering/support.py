@@ -52,6 +52,7 @@ _HAN_RUN = re.compile("[㐀-䶿一-鿿]+")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’_./-]*[a-z0-9]|[a-z0-9]")
 _CODE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
 _CAPITALISED = re.compile(r"(?<=[a-z,;:] )[A-Z][A-Za-z]{2,}")
+_SERIES = re.compile("([a-z]{2,})-?[0-9]")
 _BOOK_TITLE = re.compile("《([^》]{2,60})》")
 _GLUE_PAIRS = """
 根据 据资 资料 料中 中的 的规 可以 应当 以及 并且 或者
@@ -166,7 +167,9 @@ class SupportChecker:
             return stray
         for name in names_in(sentence):
             folded = _compact(name)
-            if folded in self._question or any(folded in haystack.text for haystack in haystacks):
+            if any(folded in haystack.text for haystack in haystacks):
+                continue
+            if folded in self._question and not _has_sibling(folded, haystacks):
                 continue
             if comparable or any(character.isdigit() for character in name):
                 return name  # across languages a name without digits may have been translated
@@ -221,6 +224,15 @@ class SupportChecker:
             return share
         fresh = sum(term not in self._question_terms for term in covered) / len(novel)
         return (1 - _NOVEL_WEIGHT) * share + _NOVEL_WEIGHT * fresh
+
+
+def _has_sibling(code: str, haystacks: Sequence[_Haystack]) -> bool:
+    """Whether the passages, which do not have this code, speak of another one of its series: of LW-252, asked for LW-40."""
+    series = _SERIES.match(code)
+    if series is None:
+        return False
+    other = re.compile(rf"(?<![a-z0-9]){series.group(1)}-?[0-9]")
+    return any(other.search(haystack.text) for haystack in haystacks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,3 +139,14 @@ def test_across_languages_numbers_speak() -> None:
 )
 def test_names(sentence: str, names: list[str]) -> None:
     assert names_in(sentence) == names
+
+
+def test_a_code_of_the_question_is_not_another_of_its_series() -> None:
+    question = "LW-40.5型断路器的SF6压力降到多少会闭锁？"
+    breaker = Source(1, "断路器检修规程", "LW-252断路器SF6压力低于0.50MPa时闭锁分合闸。")
+    checked = SupportChecker(question=question, sources=[breaker])
+    assert not checked.support(sentence="LW-40.5型断路器的SF6压力降到0.50MPa时闭锁", numbers=[1]).keeps
+    assert checked.support(sentence="LW-252断路器的SF6压力降到0.50MPa时闭锁", numbers=[1]).keeps
+    unnamed = Source(1, "断路器检修规程", "本型断路器SF6压力低于0.50MPa时闭锁分合闸。")
+    silent = SupportChecker(question=question, sources=[unnamed])
+    assert silent.support(sentence="LW-40.5型断路器的SF6压力降到0.50MPa时闭锁", numbers=[1]).keeps
