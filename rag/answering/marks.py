@@ -30,6 +30,10 @@ _UNIT = re.compile(
     r"\s?(?:小时|分钟|秒|周|倍|元|万|亿|%|％|‰|℃|天(?![然气])|日(?![常期前后])|个(?![人体别])|人(?![员民行力工])"
     r"|年(?![度报检末初])|次(?![日级要])|[kM]?(?:V|W|A|Pa)\b|[kcm]?m\b|kg\b|(?:hour|minute|day|week|month|year)s?\b)"
 )
+# What a citation stands behind, and a figure does not: "根据[1]年度计划", "《办法》[1]个税起征点", the beginning.
+_CITING = re.compile(
+    r"(?:资料|文档|文献|来源|根据|依据|按照|依照|参照|见|据)$|[^㐀-鿿A-Za-z\s]$|(?<![A-Za-z])\s+$|^$"
+)
 _WORD = re.compile(r"\s?\w")
 _PRECEDING = re.compile(r"[，,、:：是为]\s*$")
 _COPULA = re.compile(r"(?<![的就也即还但于作成认因])[是为]\s*$|(?<=[㐀-鿿])[：:]\s*$")
@@ -116,8 +120,9 @@ def settled_marks(text: str, *, given: Collection[int] | None = None) -> str:
     separate, and a copula nothing to say: "复测是[1]。" has lost what was said, and sends the reader to the passage.
     """
     for group in reversed(mark_groups(text)):
-        if len(group.numbers) == 1 and _UNIT.match(text[group.end :]):
-            text = f"{text[: group.start]}{group.numbers[0]}{text[group.end :]}"
+        before, after = text[: group.start], text[group.end :]
+        if len(group.numbers) == 1 and _UNIT.match(after) and not _CITING.search(before):
+            text = f"{before}{group.numbers[0]}{after}"
     groups = mark_groups(text, given=given)
     for group in reversed(groups):
         before, mark, after = text[: group.start], text[group.start : group.end], text[group.end :]
