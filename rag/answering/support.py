@@ -8,7 +8,7 @@ terms that the question does not have weigh more.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache, reduce
@@ -17,6 +17,7 @@ from operator import or_
 
 from rag.answering.language import language_of
 from rag.answering.numbers import Numbers, counted, missing_numbers, numbers_in, stated_numbers
+from rag.answering.periods import PeriodEnd, other_period, period_ends
 from rag.answering.polarity import clauses_of, polarity_of
 from rag.answering.sentences import split_sentences
 from rag.answering.source import Source
@@ -156,15 +157,22 @@ class SupportChecker:
         return min(alone) >= _SHARE
 
     def _missing(self, sentence: str, haystacks: Sequence[_Haystack], *, comparable: bool) -> str:
+        """The first fact of the sentence that these passages do not have; empty when none is missing."""
+        return next(filter(None, self._missing_facts(sentence, haystacks, comparable=comparable)), "")
+
+    def _missing_facts(
+        self, sentence: str, haystacks: Sequence[_Haystack], *, comparable: bool
+    ) -> Iterator[str]:
         known = reduce(or_, (haystack.numbers for haystack in haystacks), self._question_numbers)
-        if missing := missing_numbers(sentence, among=known):
-            return f"{missing[0]:f}"
-        if comparable and (other := self._only_asked(sentence, haystacks)):
-            return other
-        if comparable and (opposed := _opposed(sentence, haystacks)):
-            return opposed
-        if stray := self._stray_number(sentence, haystacks, comparable=comparable):
-            return stray
+        yield from (f"{number:f}" for number in missing_numbers(sentence, among=known))
+        yield _other_period(sentence, haystacks)
+        if comparable:
+            yield self._only_asked(sentence, haystacks)
+            yield _opposed(sentence, haystacks)
+            yield self._stray_number(sentence, haystacks)
+        yield self._missing_name(sentence, haystacks, comparable=comparable)
+
+    def _missing_name(self, sentence: str, haystacks: Sequence[_Haystack], *, comparable: bool) -> str:
         for name in names_in(sentence):
             folded = _compact(name)
             if any(folded in haystack.text for haystack in haystacks):
@@ -194,10 +202,8 @@ class SupportChecker:
                 return f"{value:f}"
         return ""
 
-    def _stray_number(self, sentence: str, haystacks: Sequence[_Haystack], *, comparable: bool) -> str:
+    def _stray_number(self, sentence: str, haystacks: Sequence[_Haystack]) -> str:
         """A number that the passages have, but where they speak of something else."""
-        if not comparable:
-            return ""
         terms = frozenset(terms_of(sentence))
         for value, bare in stated_numbers(sentence):
             if value in self._question_numbers.values:
@@ -224,6 +230,13 @@ class SupportChecker:
             return share
         fresh = sum(term not in self._question_terms for term in covered) / len(novel)
         return (1 - _NOVEL_WEIGHT) * share + _NOVEL_WEIGHT * fresh
+
+
+def _other_period(sentence: str, haystacks: Sequence[_Haystack]) -> str:
+    """An end of a period that the passages do not have, where they have another one of its year."""
+    known = frozenset[PeriodEnd]().union(*(haystack.periods for haystack in haystacks))
+    period = other_period(period_ends(sentence), known=known)
+    return f"{period.year}-{period.month:02}" if period else ""
 
 
 def _has_sibling(code: str, haystacks: Sequence[_Haystack]) -> bool:
@@ -256,6 +269,7 @@ class _Haystack:
     language: str
     places: tuple[_Place, ...]
     rules: tuple[tuple[frozenset[str], int], ...]
+    periods: frozenset[PeriodEnd]
 
     @classmethod
     def of(cls, source: Source) -> _Haystack:
@@ -271,6 +285,7 @@ class _Haystack:
                 for clause in clauses_of(text)
                 if (polarity := polarity_of(clause))
             ),
+            periods=period_ends(text),
         )
 
 
