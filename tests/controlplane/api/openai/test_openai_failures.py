@@ -275,7 +275,8 @@ def test_an_embedding_service_that_hangs_holds_up_nothing_else(
         configure(monkeypatch, engines=engine.base_url, embedding_url=address)
         client = platform.client(bank.key.presented)
         asked = [threads.submit(ask, client) for _ in range(10)]
-        time.sleep(1)
+        hole.settimeout(10)
+        waiting = [hole.accept()[0] for _ in range(2)]  # and the others behind them
         begun = time.monotonic()
         assert client.models.list().data
         assert time.monotonic() - begun < 3
@@ -283,3 +284,5 @@ def test_an_embedding_service_that_hangs_holds_up_nothing_else(
         begun = time.monotonic()
         assert ask(client).karez["degraded"] == ["dense"]  # known to be down: not waited for again
         assert time.monotonic() - begun < 5
+        for connection in waiting:
+            connection.close()
