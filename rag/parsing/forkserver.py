@@ -34,25 +34,29 @@ class _Descriptors:
     control: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Forked:
+    pid: int
+    home: str
+    control: socket.socket
+
+
 class ForkServer:
     """Answers on `control`, when a child has ended, with its status; a word from there, or its closing, kills the child."""
 
     def __init__(self, *, requests: socket.socket) -> None:
         self._requests = requests
         self._selector = selectors.DefaultSelector()
-        self._children: dict[int, socket.socket] = {}
-        self._pids: dict[socket.socket, int] = {}
-        self._homes: dict[int, str] = {}
+        self._children: dict[int, _Forked] = {}
 
     def run(self) -> None:
         """Until the worker is gone; what its children wrote goes with it."""
         try:
             self._serve()
         finally:
-            for control in tuple(self._pids):
-                self._kill(control)
-            for home in self._homes.values():
-                shutil.rmtree(home, ignore_errors=True)
+            for forked in self._children.values():
+                _kill(forked.pid)
+                shutil.rmtree(forked.home, ignore_errors=True)
 
     def _serve(self) -> None:
         ended, wakeup = socket.socketpair()
@@ -70,8 +74,9 @@ class ForkServer:
                 elif key.fileobj is ended:
                     ended.recv(4096)
                     self._reap()
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._pids:
-                    self._kill(key.fileobj)
+                elif key.data in self._children:  # it may have been reaped since
+                    self._selector.unregister(key.fileobj)
+                    _kill(key.data)
 
     def _take_request(self) -> bool:
         try:
@@ -88,9 +93,9 @@ class ForkServer:
             _be_child(request, descriptors, server)
         for fd in (descriptors.input, descriptors.results, descriptors.errors):
             os.close(fd)
-        control = socket.socket(fileno=descriptors.control)
-        self._children[pid], self._pids[control], self._homes[pid] = control, pid, request.home
-        self._selector.register(control, selectors.EVENT_READ)
+        forked = _Forked(pid=pid, home=request.home, control=socket.socket(fileno=descriptors.control))
+        self._children[pid] = forked
+        self._selector.register(forked.control, selectors.EVENT_READ, data=pid)
         return True
 
     def _reap(self) -> None:
@@ -101,22 +106,18 @@ class ForkServer:
                 return
             if pid == 0:
                 return
-            control = self._children.pop(pid)
-            del self._pids[control], self._homes[pid]
+            control = self._children.pop(pid).control
             with contextlib.suppress(KeyError):  # it was told to kill, and is not listened to any more
                 self._selector.unregister(control)
             with control, contextlib.suppress(OSError):
                 control.send(STATUS.pack(status))
 
-    def _kill(self, control: socket.socket) -> None:
-        """The child cannot have been reaped, so its number is still its own."""
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(control)
-        pid = self._pids[control]
+
+def _kill(pid: int) -> None:
+    """With its group. It has not been reaped, so its number is still its own."""
+    for kill in (os.kill, os.killpg):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+            kill(pid, signal.SIGKILL)
 
 
 def _be_child(request: ParseRequest, descriptors: _Descriptors, server: int) -> None:
