@@ -42,7 +42,13 @@ def _children() -> list[psutil.Process]:
     """What was forked from a fork server below us, zombies too; the servers themselves stay."""
     below = psutil.Process().children(recursive=True)
     servers = {one.pid for one in below if "rag.parsing.forkserver" in _words(one)}
-    return [one for one in below if one.ppid() in servers]
+    return [one for one in below if _parent(one) in servers]
+
+
+def _parent(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended since it was listed
+        return process.ppid()
+    return 0
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -1,7 +1,10 @@
+import re
 import time
+from pathlib import Path
 
 import pytest
 
+import rag
 from rag.text import index_terms, query_terms
 
 
@@ -66,3 +69,17 @@ def test_hostile_repetition_costs_no_time(part: str):
 
 def test_words_inside_a_code_are_found_too():
     assert index_terms(text="release-10kg") == ["release-10kg", "release"]
+
+
+def test_no_pattern_needs_what_early_pythons_get_wrong() -> None:
+    """CPython issue 106052, in 3.11.2 of Debian 12 among others: after a possessive repetition the place is lost."""
+    possessive = re.compile(r"[)\]}\w][+*?]\+|\(\?>")
+    assert possessive.search(r"(?:ab)++")
+    assert possessive.search(r"[0-9]*+x")
+    assert not possessive.search(r"[-*+>]")
+    root = Path(rag.__file__).parents[1]
+    for package in ("rag", "inference", "platform", "deploy"):
+        for path in (root / package).rglob("*.py"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            patterns = [line for line in lines if re.search(r"\brf?[\"']", line)]
+            assert [line for line in patterns if possessive.search(line)] == [], path
