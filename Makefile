@@ -25,6 +25,7 @@ check: install-dev ## lint, formatting, types, import contracts, migrations
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(WITH_SETTINGS) $(PYTHON) -m mypy
+	MYPYPATH=bench $(WITH_SETTINGS) $(PYTHON) -m mypy bench/*.py
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	KAREZ_DATABASE_POOL=0 $(WITH_SETTINGS) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 

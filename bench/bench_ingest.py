@@ -115,8 +115,8 @@ def wait_until_ready(platform: Platform, base: str, documents: int) -> None:
     """Looks past the API: polling it would take part in the measurement."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
-        statuses = dict(platform.rows(STATUSES, base))  # type: ignore[arg-type]
-        if sum(int(n) for status, n in statuses.items() if status in ENDED) >= documents:  # type: ignore[call-overload]
+        statuses = {str(status): int(str(count)) for status, count in platform.rows(STATUSES, base)}
+        if sum(count for status, count in statuses.items() if status in ENDED) >= documents:
             if set(statuses) != {"ready"}:
                 raise RuntimeError(f"not every document became ready: {statuses}")
             return

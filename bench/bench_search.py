@@ -109,7 +109,7 @@ def _report(
     from search_measure import MODES, percentiles
 
     with psycopg.connect(servers.urls.owner) as owner:
-        sizes = dict(owner.execute(_SIZES).fetchall())
+        sizes: dict[str, int] = dict(owner.execute(_SIZES).fetchall())
     return {
         "bench": "search",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

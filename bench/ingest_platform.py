@@ -49,7 +49,7 @@ class Platform:
         if self.connection is None:
             url = self.servers.cluster.superuser_url("karez")
             self.connection = psycopg.connect(url, connect_timeout=5, autocommit=True)
-        return self.connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(query, parameters).fetchall()
 
     def run(self, arguments: Sequence[str], **environment: str) -> str:
         done = subprocess.run(
