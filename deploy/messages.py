@@ -4,23 +4,46 @@ Pure Python (Babel), so that neither a developer nor an installation needs the g
 """
 
 import sys
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
 
 SOURCE = Path("platform/controlplane")
 CATALOGUE = SOURCE / "locale/zh_Hans/LC_MESSAGES/django.po"
-KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+}
+
+
+def extract_template(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterator[Any]:
+    """Django makes Python of a template's texts, and blanks out the rest; what is left of its indentation is no Python's."""
+    source = templatize(file.read().decode("utf-8"))
+    lines = "\n".join(line.strip() for line in source.splitlines())
+    yield from extract_python(BytesIO(lines.encode()), keywords, comment_tags, options)
+
+
+METHODS = [("**/templates/**.html", "deploy.messages:extract_template"), ("**.py", "python")]
 
 
 def extracted() -> Catalog:
     """Every text that the source marks for translation."""
     template = Catalog(charset="utf-8")
-    for _file, _line, message, _comments, context in extract_from_dir(SOURCE, keywords=KEYWORDS):
+    for _file, _line, message, _comments, context in extract_from_dir(
+        SOURCE, method_map=METHODS, keywords=KEYWORDS
+    ):
         template.add(message, context=context)
     return template
 

@@ -1,8 +1,11 @@
 from django.urls import include, path
 
-urlpatterns = [path("api/v1/", include("controlplane.api.urls"))]
+urlpatterns = [
+    path("api/v1/", include("controlplane.api.urls")),
+    path("", include("controlplane.console.urls")),
+]
 
-handler400 = "controlplane.core.error_pages.bad_request"
-handler403 = "controlplane.core.error_pages.permission_denied"
-handler404 = "controlplane.core.error_pages.page_not_found"
-handler500 = "controlplane.core.error_pages.server_error"
+handler400 = "controlplane.console.errors.bad_request"
+handler403 = "controlplane.console.errors.permission_denied"
+handler404 = "controlplane.console.errors.page_not_found"
+handler500 = "controlplane.console.errors.server_error"

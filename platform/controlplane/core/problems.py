@@ -8,6 +8,7 @@ Problem                 carries status, stable code, title; raised by services, 
 ├── Conflict            409
 ├── TooLarge            413
 ├── UnsupportedMedia    415
+├── TooMany             429  with Retry-After
 └── Unavailable         503  with Retry-After
 """
 
@@ -97,6 +98,11 @@ class TooLarge(Problem):
 class UnsupportedMedia(Problem):
     status = 415
     title = _("This kind of file is not supported")
+
+
+class TooMany(Problem):
+    status = 429
+    title = _("Too many requests")
 
 
 class Unavailable(Problem):

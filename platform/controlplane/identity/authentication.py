@@ -40,7 +40,7 @@ def _transaction() -> AbstractContextManager[None]:
     return nullcontext() if connection.in_atomic_block else transaction.atomic()
 
 
-def _renew(request: HttpRequest) -> None:
+def session_renew(request: HttpRequest) -> None:
     """A session ends when it is not used for a while. It is written a dozen times in that while, at most."""
     now, used = int(time.time()), request.session.get(_USED, 0)
     if now - used > settings.SESSION_COOKIE_AGE // 12:
@@ -79,7 +79,7 @@ class PrincipalSessionAuthentication(BaseAuthentication):
             return None
         self._enforce_csrf(request)
         principal = principal_of_user(user=user, tenant_id=asked_tenant(request))
-        _renew(request._request)
+        session_renew(request._request)
         with _transaction():
             enter_scope(principal.scope())
         return principal, principal

@@ -8,12 +8,13 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from django.core.cache import cache
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from controlplane.core.problems import Unavailable
+from controlplane.core.problems import TooMany, Unavailable
 from controlplane.identity.principal import Principal
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ class _Attempts(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Raises Unavailable when the cache does not answer: guessing must not become free then."""
         subject = self.subject(request) if request.method == "POST" else None
-        if subject is None:
-            return True
+        return subject is None or self.admits(subject)
+
+    def admits(self, subject: str) -> bool:
+        """Counts the attempt. Raises Unavailable."""
         digest = hashlib.sha256(subject.encode(errors="replace")).hexdigest()
         try:
             return _count(f"sign-in:{self.name}:{int(time.time()) // WINDOW_SECONDS}:{digest}") <= self.most
@@ -78,6 +81,28 @@ class PasswordByActor(_Attempts):
 
     def subject(self, request: Request) -> str | None:
         return request.auth.actor if isinstance(request.auth, Principal) else None
+
+
+def sign_in_throttle(*, request: HttpRequest, email: str) -> None:
+    """The same limits for a form of the console. Raises TooMany, Unavailable."""
+    by_address, by_email = SignInByAddress(), SignInByEmail()
+    _admit(by_address, by_address.get_ident(Request(request)))
+    _admit(by_email, email.strip().lower())
+
+
+def password_throttle(*, principal: Principal) -> None:
+    """Raises TooMany, Unavailable."""
+    _admit(PasswordByActor(), principal.actor)
+
+
+def _admit(throttle: _Attempts, subject: str) -> None:
+    if not throttle.admits(subject):
+        raise TooMany(
+            code="too_many_attempts",
+            detail=_("Too many attempts."),
+            remedy=_("Wait a minute, and try again."),
+            retry_after=throttle.wait(),
+        )
 
 
 def _count(key: str) -> int:

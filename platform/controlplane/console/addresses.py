@@ -1,0 +1,17 @@
+"""Addresses beyond the console, and where somebody belongs who asked for no page in particular."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import reverse
+
+from controlplane.console.needs import uses_console
+from controlplane.identity.principal import Principal
+
+
+def chat_address() -> str:
+    return urlsplit(settings.BASE_URL).path.rstrip("/") + "/chat/"
+
+
+def home_of(*, principal: Principal) -> str:
+    return reverse("console:overview") if uses_console(principal) else chat_address()

@@ -1,0 +1,43 @@
+"""The map of the console: what the sidebar and the command palette list."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.console.needs import Need
+from controlplane.identity.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A page of the sidebar. `key` marks it as current; pages beneath it name the same key."""
+
+    key: str
+    title: Promise
+    icon: str
+    need: Need
+
+    @property
+    def url(self) -> str:
+        return reverse(f"console:{self.key}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: Promise | str
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+
+GROUPS: tuple[Group, ...] = (Group("", (Section("overview", _("Overview"), "gauge", Need.MANAGER),)),)
+
+
+def groups_for(*, principal: Principal) -> list[Group]:
+    """Those with at least one page that the principal may open, reduced to these."""
+    reduced = [
+        Group(group.title, tuple(s for s in group.sections if s.need.is_met_by(principal)))
+        for group in GROUPS
+    ]
+    return [group for group in reduced if group.sections]

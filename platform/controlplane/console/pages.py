@@ -1,0 +1,122 @@
+"""The base of every page: who asks, what they may see, and what they see when something goes wrong."""
+
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+
+from controlplane.console.addresses import chat_address
+from controlplane.console.navigation import groups_for
+from controlplane.console.needs import Need
+from controlplane.core.problems import Forbidden, Problem
+from controlplane.core.scope import enter_scope
+from controlplane.identity.authentication import session_renew
+from controlplane.identity.models import User
+from controlplane.identity.principal import Principal
+from controlplane.identity.selectors import principal_of_user
+
+TENANT_IN_SESSION = "tenant"
+Text = str | Promise
+
+
+class ConsolePage(View):
+    """A page behind the sign-in. Runs in the request's transaction, with the sight of its principal.
+
+    A `Problem` that leaves a handler becomes an error page (or, for HTMX, a toast); handlers of forms catch their own.
+    """
+
+    need: ClassVar[Need] = Need.TENANT_ADMIN
+    section: ClassVar[str] = ""
+    title: ClassVar[Text] = ""
+    template: ClassVar[str] = ""
+    # False for a page whose view is outside of the request's transaction; its services open scopes themselves.
+    atomic: ClassVar[bool] = True
+
+    principal: Principal
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User):
+            return to_sign_in(request)
+        self.principal = principal_of_user(user=user, tenant_id=_chosen_tenant(request))
+        session_renew(request)
+        if self.atomic:
+            enter_scope(self.principal.scope())
+        try:
+            self._check_need()
+            return super().dispatch(request, *args, **kwargs)
+        except Problem as problem:
+            return self.failed(problem)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.page(**self.context(**kwargs))
+
+    def context(self, **kwargs: Any) -> dict[str, Any]:
+        """What the template of a plain page needs."""
+        return {}
+
+    def page(self, template: str = "", *, status: int = 200, **context: Any) -> HttpResponse:
+        """The page within the shell. `title` and `crumbs` (pairs of text and address) may be given with the context."""
+        shell = {
+            "principal": self.principal,
+            "navigation": groups_for(principal=self.principal),
+            "section": self.section,
+            "title": self.title,
+            "chat_address": chat_address(),
+        }
+        return render(self.request, template or self.template, shell | context, status=status)
+
+    def failed(self, problem: Problem) -> HttpResponse:
+        if self.request.headers.get("HX-Request"):
+            return toast(problem)
+        return self.page(
+            "console/problem.html", status=problem.status, title=problem.title, problem=problem, crumbs=()
+        )
+
+    def _check_need(self) -> None:
+        if not self.need.is_met_by(self.principal):
+            raise Forbidden(
+                code="forbidden",
+                detail=_("This page is not for your role."),
+                remedy=_("Ask an administrator of your organisation for the role that this page needs."),
+            )
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Signing in leads back to where the reader was. HTMX is told by a header: it would put the page into this one."""
+    address = f"{reverse('console:sign-in')}?{urlencode({'next': _wanted(request)})}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def toast(problem: Problem) -> HttpResponse:
+    """The problem for HTMX: `console.js` shows what stands in the body of an answer that is an error."""
+    body = " ".join(str(part) for part in (problem.detail, problem.remedy) if part)
+    return HttpResponse(
+        body, status=problem.status, headers=problem.headers(), content_type="text/plain; charset=utf-8"
+    )
+
+
+def back_to(address: str) -> HttpResponseRedirect:
+    """After a form was done: the browser's reload and back button repeat nothing."""
+    return HttpResponseRedirect(address)
+
+
+def _wanted(request: HttpRequest) -> str:
+    current = request.headers.get("HX-Current-URL", "")
+    if current:
+        return "/" + current.split("://", 1)[-1].partition("/")[2]
+    return request.get_full_path() if request.method == "GET" else reverse("console:overview")
+
+
+def _chosen_tenant(request: HttpRequest) -> UUID | None:
+    chosen = request.session.get(TENANT_IN_SESSION)
+    return UUID(chosen) if chosen else None

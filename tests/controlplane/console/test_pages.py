@@ -1,0 +1,96 @@
+"""The base of every page: who gets in, where the others are led, and what a browser may run there."""
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.resolvers import URLPattern
+
+from controlplane.console.navigation import GROUPS
+from controlplane.console.needs import Need
+from controlplane.console.pages import ConsolePage
+from controlplane.console.security import POLICY
+from controlplane.core.scope import Scope, platform_scope, scoped
+from controlplane.identity.models import User
+from controlplane.tenants.models import Role
+from tests.controlplane.organisations import Organisation
+
+OPEN_TO_ALL = {"sign-in", "sign-out", "language"}
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    with scoped(Scope(user_id=user.pk)):
+        client.force_login(user, backend="controlplane.identity.backends.EmailBackend")
+    return client
+
+
+def console_patterns() -> list[URLPattern]:
+    resolver = next(r for r in get_resolver().url_patterns if getattr(r, "app_name", "") == "console")
+    return list(resolver.url_patterns)
+
+
+def test_every_page_has_a_need_and_a_place_behind_the_sign_in() -> None:
+    for pattern in console_patterns():
+        view = getattr(pattern.callback, "view_class", None)
+        if pattern.name not in OPEN_TO_ALL:
+            assert view is not None, pattern.name
+            assert issubclass(view, ConsolePage), pattern.name
+            assert isinstance(view.need, Need)
+
+
+def test_every_entry_of_the_menu_leads_to_a_page_that_its_reader_may_open() -> None:
+    views = {p.name: getattr(p.callback, "view_class", None) for p in console_patterns()}
+    for group in GROUPS:
+        for section in group.sections:
+            view = views[section.key]
+            assert view is not None
+            assert view.section == section.key
+
+
+def test_without_a_session_the_sign_in_comes_first_and_leads_back(organisation: Organisation) -> None:
+    answer = Client().get("/password?x=1")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/sign-in?next=%2Fpassword%3Fx%3D1"
+
+
+def test_htmx_is_sent_to_the_sign_in_by_a_header(organisation: Organisation) -> None:
+    answer = Client().get("/", headers={"HX-Request": "true", "HX-Current-URL": "http://k/jobs/?a=1"})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=%2Fjobs%2F%3Fa%3D1"
+
+
+def test_somebody_who_only_asks_is_led_to_the_chat(organisation: Organisation) -> None:
+    answer = signed_in(organisation.member(organisation.finance)).get("/")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/chat/"
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMIN])
+def test_managers_and_administrators_see_the_overview(organisation: Organisation, role: Role) -> None:
+    answer = signed_in(organisation.member(organisation.finance, role)).get("/")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_the_policy_allows_nothing_that_stands_in_the_page() -> None:
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+
+
+def test_a_page_of_nowhere_is_a_page_and_an_api_of_nowhere_a_problem_document(
+    organisation: Organisation,
+) -> None:
+    client = signed_in(organisation.member(organisation.finance, Role.MANAGER))
+    page, api = client.get("/nowhere"), client.get("/api/v1/nowhere")
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert (api.status_code, api.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_deactivated_person_is_out_at_once(organisation: Organisation) -> None:
+    user = organisation.member(organisation.finance, Role.ADMIN)
+    client = signed_in(user)
+    assert client.get("/").status_code == 200
+    with platform_scope():
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    assert client.get("/").headers["Location"].startswith(reverse("console:sign-in"))
