@@ -29,7 +29,7 @@ class KeysetPagination(CursorPagination):
         self._key = queryset.model._meta.get_field(self.ordering.removeprefix("-"))
         page: list[Any] | None = super().paginate_queryset(queryset, request, view)
         # Not what the request's Host header says: whoever chooses that would choose where our links lead.
-        self.base_url = settings.BASE_URL.rstrip("/") + request.get_full_path()
+        self.base_url = settings.ORIGIN + request.get_full_path()
         return page
 
     def decode_cursor(self, request: Request) -> Cursor | None:

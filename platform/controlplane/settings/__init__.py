@@ -18,8 +18,18 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SECRET_KEY = ENV.secret_key.get_secret_value()
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts
-BASE_URL = ENV.base_url
-CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))]
+BASE_URL = ENV.base_url.rstrip("/")
+ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))
+CSRF_TRUSTED_ORIGINS = [ORIGIN]
+
+# Everything lives below it. For links made outside a request too: in tasks and commands.
+URL_PREFIX = ENV.url_prefix
+FORCE_SCRIPT_NAME = URL_PREFIX or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = URL_PREFIX or "/"
+LOGIN_URL = f"{URL_PREFIX}/sign-in"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = f"{URL_PREFIX}/"
+STATIC_URL = f"{URL_PREFIX}/static/"
+STATIC_ROOT = ENV.static_dir or ENV.state_dir / "static"
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -73,7 +83,6 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 LANGUAGE_COOKIE_NAME = "karez_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-STATIC_URL = "static/"
 ASGI_APPLICATION = "controlplane.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "identity.User"
@@ -174,7 +183,8 @@ def _document_storage() -> dict[str, Any]:
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "documents": _document_storage(),
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # Names that carry a hash of the content, so that browsers keep them for good (core.static_files).
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 MAX_UPLOAD_BYTES = ENV.max_upload_bytes
 # Uploads beyond this go to a temporary file and never sit in memory whole.
@@ -207,6 +217,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Karez",
     "VERSION": "1",
+    "SERVERS": [{"url": BASE_URL}],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

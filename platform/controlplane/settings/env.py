@@ -3,14 +3,17 @@
 A missing secret is an error at start, never a default; `Env.load()` names each variable that is missing or malformed.
 """
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
 SHORTEST_SECRET = 32
+PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
 class Env(BaseSettings):
@@ -27,6 +30,13 @@ class Env(BaseSettings):
     cache_url: SecretStr
     state_dir: Path = Path("var")
     base_url: str = "http://127.0.0.1:8000"
+    url_prefix: str = Field(
+        default="",
+        description="the path below which everything is served, as /llm; proxies in front must not strip it",
+    )
+    static_dir: Path | None = Field(
+        default=None, description="collected static files; by default a directory under state_dir"
+    )
     # Nothing depends on the name that a request calls us by: links are made from base_url.
     allowed_hosts: list[str] = ["*"]
     trusted_proxies: int = Field(
@@ -74,6 +84,25 @@ class Env(BaseSettings):
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         return key
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _plain_segments(cls, prefix: str) -> str:
+        if not PREFIX.fullmatch(prefix):
+            raise ValueError(
+                "KAREZ_URL_PREFIX is empty, or begins with a slash and ends without one, as /llm; "
+                "between the slashes stand letters, digits and . _ -"
+            )
+        return prefix
+
+    @model_validator(mode="after")
+    def _one_prefix(self) -> Self:
+        if urlsplit(self.base_url).path.rstrip("/") != self.url_prefix:
+            raise ValueError(
+                "KAREZ_BASE_URL must end with KAREZ_URL_PREFIX, and with no other path: "
+                "links are made from the one and answered under the other"
+            )
+        return self
 
     @property
     def files_dir(self) -> Path:

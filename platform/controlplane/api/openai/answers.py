@@ -143,7 +143,7 @@ def usage_object(usage: Usage) -> dict[str, Any]:
 
 def _annotation(citation: CitedPassage) -> dict[str, Any]:
     place = f"page={citation.page}" if citation.page else f"passage={citation.passage_id}"
-    address = f"{settings.BASE_URL.rstrip('/')}/api/v1/documents/{citation.document_id}/content?{place}"
+    address = f"{settings.BASE_URL}/api/v1/documents/{citation.document_id}/content?{place}"
     return {
         "type": "url_citation",
         "url_citation": {

@@ -22,7 +22,8 @@ from controlplane.core.offload import background_done
 from controlplane.core.problems import Problem
 from inference.errors import EngineError
 
-PREFIXES = ("/v1/", "/healthz", "/readyz")
+PROBES = ("/healthz", "/readyz")
+PREFIXES = ("/v1/", *PROBES)
 
 
 class InTheCallersLanguage:
