@@ -1,4 +1,4 @@
-"""Django's own errors: pages for the browser, problem documents for everybody below /api/."""
+"""Django's own errors: pages for the browser, problem documents for programs and for everything below /api/."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -66,7 +66,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    """Programs, wherever they have got to: only a browser asks for HTML."""
+    wanted = request.get_preferred_type(["application/problem+json", "text/html"])
+    return request.path_info.startswith("/api/") or wanted != "text/html"
 
 
 def _page(request: HttpRequest, problem: Problem) -> HttpResponse:

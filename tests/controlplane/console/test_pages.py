@@ -82,9 +82,12 @@ def test_a_page_of_nowhere_is_a_page_and_an_api_of_nowhere_a_problem_document(
     organisation: Organisation,
 ) -> None:
     client = signed_in(organisation.member(organisation.finance, Role.MANAGER))
-    page, api = client.get("/nowhere"), client.get("/api/v1/nowhere")
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page, api = client.get("/nowhere", headers=browser), client.get("/api/v1/nowhere", headers=browser)
+    program = client.get("/nowhere", headers={"Accept": "*/*"})
     assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert (api.status_code, api.headers["Content-Type"]) == (404, "application/problem+json")
+    assert (program.status_code, program.headers["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_a_deactivated_person_is_out_at_once(organisation: Organisation) -> None:
