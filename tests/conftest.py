@@ -14,8 +14,22 @@ import pytest
 
 from deploy.embedded.testing import Servers
 
+# Playwright leaves an event loop running in the thread of the tests: no asyncio test can come after it.
+BROWSER_FIXTURES = {"browser", "page", "open_browser"}
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("KAREZ_SHARED_DIR", ROOT.parent / "shared"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a browser come last, in the order in which they stand."""
+    items.sort(key=_needs_browser)
+    for item in items:
+        if _needs_browser(item):
+            item.add_marker(pytest.mark.timeout(900))
+
+
+def _needs_browser(item: pytest.Item) -> bool:
+    return not BROWSER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,23 @@ compile() {
     "$venv/bin/python" -m compileall -q -j 0 "$packages" >/dev/null 2>&1 || true # some packages ship broken samples
 }
 
+# The tests' browser comes from the system's packages: Playwright's own is downloaded from a host of its own. Without one the
+# tests that need it are skipped, and say so.
+find_browser() {
+    for name in chromium chromium-browser google-chrome-stable google-chrome; do
+        if command -v "$name" >/dev/null 2>&1; then return; fi
+    done
+    [ -z "${KAREZ_CHROMIUM:-}" ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Chromium and Chinese fonts, for the tests with a browser"
+        (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            chromium fonts-noto-cjk) >/dev/null 2>&1 && return
+    fi
+    say "no Chromium: tests with a browser will be skipped (apt install chromium fonts-noto-cjk)"
+}
+
+if [ "${1:-}" = dev ]; then find_browser; fi
+
 wanted=$(requirements_hash)
 stamp="$venv/.karez-$(printf '%s' "$sets" | tr ' ' '-')"
 if [ "$(cat "$stamp" 2>/dev/null || true)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then exit 0; fi

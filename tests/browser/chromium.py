@@ -1,0 +1,24 @@
+"""The browser of the machine: Playwright's own is downloaded from a place that an air-gapped machine does not reach."""
+
+import os
+import shutil
+
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--disable-dev-shm-usage",
+]
+MISSING = "no Chromium on this machine: apt install chromium fonts-noto-cjk, or name one in KAREZ_CHROMIUM"
+
+
+def find() -> str | None:
+    """`KAREZ_CHROMIUM`, or the first of the usual names on the path."""
+    named = os.environ.get("KAREZ_CHROMIUM")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)

@@ -1,0 +1,131 @@
+"""The platform as `make up` starts it, with an engine that is scripted, and a real browser in front of it.
+
+Every page is watched: an error in its console, a breach of its policy or a request to another host fails the test.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import accessibility, chromium
+from tests.browser.reader import MODEL, read
+from tests.browser.watch import Watch
+from tests.e2e.conftest import KEPT, ROOT, STOP_SECONDS, Platform, free_port, until_ready
+from tests.fakes.engine import FakeEngine
+
+WIDE = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+SECONDS = 20_000
+# Where the guides' pictures are; written by `make screenshots`, never by an ordinary run.
+PICTURES = os.environ.get("KAREZ_SCREENSHOTS", "")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[FakeEngine]:
+    with FakeEngine(models=(MODEL,), answers=read) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, engine: FakeEngine) -> Iterator[Platform]:
+    """With the demonstration tenant."""
+    state = tmp_path_factory.mktemp("browser state")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("KAREZ_") or k in KEPT}
+    environment |= {
+        "KAREZ_STATE_DIR": str(state),
+        "KAREZ_PORT": str(free_port()),
+        "KAREZ_ENGINES": engine.base_url,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.embedded", "up"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        transcript = "".join(until_ready(process))
+        access = json.loads((state / "access.json").read_text(encoding="utf-8"))
+        threading.Thread(target=lambda: [None for _ in process.stdout or ()], daemon=True).start()
+        yield Platform(base_url=access["base_url"], access=access, state=state, transcript=transcript)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(STOP_SECONDS) == 0
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip(chromium.MISSING)
+    return {**browser_type_launch_args, "executable_path": path, "args": chromium.ARGUMENTS}
+
+
+@pytest.fixture
+def watch(stack: Platform) -> Iterator[Watch]:
+    """Watches every page of the test, and fails it at its end."""
+    watching = Watch(host=urlsplit(stack.base_url).netloc)
+    yield watching
+    assert watching.complaints == []
+
+
+@pytest.fixture
+def open_browser(browser: Browser, stack: Platform, watch: Watch) -> Iterator[Callable[..., BrowserContext]]:
+    """`open_browser(language="en", theme="dark", phone=True)`: a new person's browser."""
+    opened: list[BrowserContext] = []
+
+    def begin(*, language: str = "zh-CN", theme: str = "light", phone: bool = False) -> BrowserContext:
+        context = browser.new_context(
+            base_url=stack.base_url,
+            locale=language,
+            timezone_id="Asia/Shanghai",
+            color_scheme="dark" if theme == "dark" else "light",
+            viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]  # playwright's own TypedDict
+            has_touch=phone,
+        )
+        context.set_default_timeout(SECONDS)
+        context.on("page", watch.attach)
+        opened.append(context)
+        return context
+
+    yield begin
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def admin(open_browser: Callable[..., BrowserContext], stack: Platform) -> Page:
+    """The demonstration tenant's administrator, signed in, in Chinese, on a wide screen."""
+    return sign_in(open_browser().new_page(), **stack.access["admin"])
+
+
+def sign_in(page: Page, *, email: str, password: str, wanted: str = "/") -> Page:
+    """`wanted`: where to go then. The context's base address must be the platform's."""
+    page.goto(f"/sign-in?next={wanted}")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.click("main form button")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    return page
+
+
+def assert_accessible(page: Page) -> None:
+    assert accessibility.violations(page) == []
+
+
+def picture(page: Page, name: str) -> None:
+    """For the guides; nothing unless pictures are asked for."""
+    if PICTURES:
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
