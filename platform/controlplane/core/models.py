@@ -1,5 +1,6 @@
 """Base of every model that a tenant owns."""
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils.compat
@@ -9,6 +10,11 @@ from django.db import models
 def new_id() -> UUID:
     """A version 7 UUID: ordered by time, so that lists page by id and index pages fill in order."""
     return uuid_utils.compat.uuid7()
+
+
+def first_id(*, at: datetime) -> UUID:
+    """Before every id that is made from that moment on, and after all made before it, as far as the clocks agree."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 class TenantModel(models.Model):

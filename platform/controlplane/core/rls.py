@@ -30,6 +30,10 @@ _CLEARED = " OR ".join(f"(secrecy = {level} AND {_cleared_for(level)})" for leve
 READABLE = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_CLEARED})"
 OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_cleared_for(0)})"
 
+# Conversations and what belongs to them, as their reviewers see it: for SELECT alone.
+_REVIEWS = "(SELECT nullif(current_setting('app.reviews', true), '')::uuid[])::uuid[]"
+REVIEWED = f"{OWN_TENANT} AND department_id = ANY ({_REVIEWS})"
+
 _Statement = str | tuple[str, dict[str, Any] | list[Any] | tuple[Any, ...] | tuple[()] | None]
 
 

@@ -4,7 +4,7 @@ A scope is written into the transaction with `SET LOCAL` (as `set_config(…, tr
 `core.rls` read it there. Outside a scope every tenant-owned table is empty: a forgotten scope shows nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -25,17 +25,18 @@ class ScopeError(RuntimeError):
 class Scope:
     """Sight of one transaction.
 
-    `clearances` has the departments that may be read, each with the highest secrecy that may be read there.
-    `administers` allows changing who belongs where. `unrestricted` lifts the department and secrecy filters inside the
-    tenant (indexing and housekeeping need that); it never lifts the tenant's. `platform` shows the list of tenants and
-    the people, and nothing that a tenant owns. The last two fields show the one row that belongs to a credential
-    somebody presented, before its tenant is known.
+    `clearances` has the departments that may be read, each with the highest secrecy that may be read there. `reviews` has
+    those whose conversations may be read, whoever held them. `administers` allows changing who belongs where. `unrestricted`
+    lifts the department and secrecy filters inside the tenant (indexing and housekeeping need that); it never lifts the
+    tenant's. `platform` shows the list of tenants and the people, and nothing that a tenant owns. The last two fields show
+    the one row that belongs to a credential somebody presented, before its tenant is known.
     """
 
     tenant_id: UUID | None = None
     user_id: UUID | None = None
     actor: str = ""
     clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
+    reviews: frozenset[UUID] = frozenset()
     unrestricted: bool = False
     administers: bool = False
     platform: bool = False
@@ -48,6 +49,7 @@ class Scope:
             "app.user_id": str(self.user_id or ""),
             "app.actor": self.actor,
             **{f"app.departments_{level:d}": self._cleared_for(level) for level in Secrecy},
+            "app.reviews": _array(self.reviews),
             "app.administers": "on" if self.administers else "",
             "app.unrestricted": "on" if self.unrestricted else "",
             "app.platform": "on" if self.platform else "",
@@ -56,12 +58,13 @@ class Scope:
         }
 
     def _cleared_for(self, level: Secrecy) -> str:
-        """The departments in which documents of that level may be read, as an array literal."""
-        return (
-            "{"
-            + ",".join(sorted(str(id_) for id_, clearance in self.clearances.items() if clearance >= level))
-            + "}"
-        )
+        """The departments in which documents of that level may be read."""
+        return _array(id_ for id_, clearance in self.clearances.items() if clearance >= level)
+
+
+def _array(ids: Iterable[UUID]) -> str:
+    """PostgreSQL's literal of an array."""
+    return "{" + ",".join(sorted(map(str, ids))) + "}"
 
 
 def current_scope() -> Scope:

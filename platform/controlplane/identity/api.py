@@ -45,6 +45,12 @@ class PrincipalView(GenericAPIView[Any]):
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
+    def asked(self, serializer: type[S]) -> dict[str, Any]:
+        """The query's parameters as validated data. Raises as `checked`."""
+        form = serializer(data=self.request.query_params)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
     def listed(self, queryset: Any, serializer: type[serializers.BaseSerializer[Any]]) -> Response:
         """One page of the list."""
         page = self.paginate_queryset(queryset)

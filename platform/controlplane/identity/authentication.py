@@ -13,6 +13,7 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from controlplane.core.scope import enter_scope
+from controlplane.identity.chat_tokens import TOKEN_MARK, principal_of_token
 from controlplane.identity.models import User
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_key, principal_of_user
@@ -63,6 +64,24 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise InvalidCredential(_("The API key is unknown, revoked or expired."))
         with _transaction():
             api_key_touch(principal=principal)
+            enter_scope(principal.scope())
+        return principal, principal
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="karez"'
+
+
+class ChatTokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer kt_…`: a chat that acts for the person who has signed in."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, Principal] | None:
+        scheme, _space, presented = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not presented.strip().startswith(TOKEN_MARK):
+            return None
+        principal = principal_of_token(presented=presented.strip())
+        if principal is None:
+            raise InvalidCredential(_("The token has expired or was ended."))
+        with _transaction():
             enter_scope(principal.scope())
         return principal, principal
 

@@ -26,6 +26,47 @@ class SignedIn(BasePermission):
         return isinstance(request.auth, Principal)
 
 
+class InPerson(BasePermission):
+    """A session of the browser: neither a key nor a token that acts for somebody."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        principal = request.auth
+        if not isinstance(principal, Principal):
+            return False
+        if principal.user_id is not None and not principal.by_token:
+            return True
+        raise Forbidden(
+            code="session_needed",
+            detail=_("Only a person who has signed in may do this; a key or a token may not."),
+            remedy=_("Sign in with the e-mail address and the password."),
+        )
+
+
+class OwnAccount(SignedIn):
+    """What changes the person's own account: never with a token that was lent to a chat."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        principal = request.auth
+        if isinstance(principal, Principal) and principal.by_token:
+            return InPerson().has_permission(request, view)
+        return super().has_permission(request, view)
+
+
+class Reviewer(BasePermission):
+    """Who looks after a department, for what is asked of its assistants."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not isinstance(request.auth, Principal):
+            return False
+        if request.auth.review_departments:
+            return True
+        raise Forbidden(
+            code="not_a_reviewer",
+            detail=_("Only knowledge managers and administrators of a department may see this."),
+            remedy=_("Ask an administrator for the knowledge manager's role in the department."),
+        )
+
+
 class PlatformAdmin(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.auth, Principal) and request.auth.is_platform_admin

@@ -1,7 +1,7 @@
 """Who is asking, and what follows from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.core.problems import Forbidden
 from controlplane.core.scope import Scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity.models import KeyScope
+
+MEMBER_SCOPES: frozenset[str] = frozenset({KeyScope.CHAT, KeyScope.SEARCH, KeyScope.DOCUMENTS_READ})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Principal:
     `clearances` holds the departments that may be read, each with the highest secrecy that may be read there; like
     `write_departments` and `admin_departments` it is already widened to everything beneath the departments of the
     memberships or of the key. `is_admin`: administers the whole tenant, from the root of its departments down.
+    `by_token`: a chat acts for the person, with what `lent` leaves of their rights.
     """
 
     actor: str
@@ -33,6 +37,7 @@ class Principal:
     scopes: frozenset[str] = field(default_factory=frozenset)
     expires_at: datetime | None = None
     key_last_used_at: datetime | None = None
+    by_token: bool = False
 
     # What DRF and the throttles expect of a user.
     is_authenticated = True
@@ -65,12 +70,34 @@ class Principal:
             )
         return self.tenant_id
 
+    @property
+    def review_departments(self) -> frozenset[UUID]:
+        """Those whose conversations may be read, whoever held them.
+
+        A person's right to look after a department's knowledge. A key needs more than the right to write documents, which
+        programs are given that have no business with what people ask.
+        """
+        return self.admin_departments if self.is_key else self.write_departments
+
+    def lent(self) -> "Principal":
+        """What a chat may do that acts for this person: no more than any member, whatever the person may do besides."""
+        return replace(
+            self,
+            scopes=self.scopes & MEMBER_SCOPES,
+            write_departments=frozenset(),
+            admin_departments=frozenset(),
+            is_admin=False,
+            is_platform_admin=False,
+            by_token=True,
+        )
+
     def scope(self) -> Scope:
         return Scope(
             tenant_id=self.tenant_id,
             user_id=self.user_id,
             actor=self.actor,
             clearances=self.clearances,
+            reviews=self.review_departments,
             administers=bool(self.admin_departments),
             platform=self.is_platform_admin,
         )

@@ -16,6 +16,20 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "kz_…"}
 
 
+class ChatTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "controlplane.identity.authentication.ChatTokenAuthentication"
+    match_subclasses = True
+    name = "chatToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "kt_…",
+            "description": "Made by GET /session/token for whoever has signed in; five minutes, a member's scopes.",
+        }
+
+
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "controlplane.identity.authentication.PrincipalSessionAuthentication"
     match_subclasses = True

@@ -13,16 +13,15 @@ from controlplane.core.problems import Forbidden, not_found
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
-from controlplane.identity.principal import Principal
+from controlplane.identity.principal import MEMBER_SCOPES, Principal
 from controlplane.tenants.models import Department, Membership, Role
 from controlplane.tenants.selectors import department_get, department_tree, membership_get
 
 KEY_MARK = "kz_"
-_MEMBER = frozenset({KeyScope.CHAT, KeyScope.SEARCH, KeyScope.DOCUMENTS_READ})
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
-    Role.MEMBER: _MEMBER,
-    Role.MANAGER: _MEMBER | {KeyScope.DOCUMENTS_WRITE},
-    Role.ADMIN: _MEMBER | {KeyScope.DOCUMENTS_WRITE, KeyScope.ADMIN},
+    Role.MEMBER: MEMBER_SCOPES,
+    Role.MANAGER: MEMBER_SCOPES | {KeyScope.DOCUMENTS_WRITE},
+    Role.ADMIN: MEMBER_SCOPES | {KeyScope.DOCUMENTS_WRITE, KeyScope.ADMIN},
 }
 
 
@@ -60,6 +59,12 @@ def _of_key(key: ApiKey) -> Principal:
         expires_at=key.expires_at,
         key_last_used_at=key.last_used_at,
     )
+
+
+def person_of_credential(*, user_id: UUID) -> User | None:
+    """The person whom a credential names; None for an account that was ended. Opens a transaction of its own."""
+    with scoped(Scope(user_id=user_id)):
+        return User.objects.filter(pk=user_id, is_active=True).first()
 
 
 def principal_of_user(*, user: User, tenant_id: UUID | None = None) -> Principal:
@@ -118,17 +123,21 @@ def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
 def principal_now(*, principal: Principal) -> Principal:
     """What the principal holds at this moment, for a service that has waited for a lock. Raises Forbidden."""
     if principal.user_id is not None:
-        with scoped(Scope(user_id=principal.user_id)):
-            user = User.objects.filter(pk=principal.user_id, is_active=True).first()
+        user = person_of_credential(user_id=principal.user_id)
         if user is not None:
-            return principal_of_user(user=user, tenant_id=principal.tenant_id)
+            now = principal_of_user(user=user, tenant_id=principal.tenant_id)
+            return now.lent() if principal.by_token else now
     elif principal.is_key:
         key = ApiKey.objects.filter(pk=principal.actor.removeprefix("key:"), revoked_at=None).first()
         if key is not None:
             return _of_key(key)
     else:  # the platform's own work
         return principal
-    raise Forbidden(
+    raise credential_ended()
+
+
+def credential_ended() -> Forbidden:
+    return Forbidden(
         code="credential_ended",
         detail=_("The account or the key was ended meanwhile."),
         remedy=_("Sign in again, or use another key."),

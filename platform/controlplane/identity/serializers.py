@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from controlplane.core.api import SecrecyField
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity.chat_tokens import ChatToken
 from controlplane.identity.models import ApiKey, KeyScope
 from controlplane.identity.principal import Principal
 from controlplane.tenants.models import Department, Membership, Role
@@ -19,6 +20,26 @@ class SignIn(serializers.Serializer[Any]):
 class PasswordChange(serializers.Serializer[Any]):
     current = serializers.CharField(max_length=200)
     new = serializers.CharField(max_length=200)
+
+
+class TokenUser(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+
+
+class TokenTenant(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ChatTokenSerializer(serializers.Serializer[ChatToken]):
+    token = serializers.CharField(help_text="to be sent as “Authorization: Bearer kt_…”")
+    expires_at = serializers.DateTimeField()
+    user = TokenUser()
+    tenant = TokenTenant()
+    console = serializers.BooleanField(help_text="whether the person may use the console")
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

@@ -24,17 +24,18 @@ WINDOW_SECONDS = 60
 
 
 class _Attempts(BaseThrottle):
-    """So many attempts in each window of a minute, for each of what `subject` names. Only POST is an attempt."""
+    """So many attempts in each window of a minute, for each of what `subject` names. Only `method` is an attempt."""
 
     most: ClassVar[int]
     name: ClassVar[str]
+    method: ClassVar[str] = "POST"
 
     def subject(self, request: Request) -> str | None:
         raise NotImplementedError
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Raises Unavailable when the cache does not answer: guessing must not become free then."""
-        subject = self.subject(request) if request.method == "POST" else None
+        subject = self.subject(request) if request.method == self.method else None
         return subject is None or self.admits(subject)
 
     def admits(self, subject: str) -> bool:
@@ -78,6 +79,17 @@ class PasswordByActor(_Attempts):
 
     most = 10
     name = "actor"
+
+    def subject(self, request: Request) -> str | None:
+        return request.auth.actor if isinstance(request.auth, Principal) else None
+
+
+class ChatTokenByActor(_Attempts):
+    """By who is signed in: a token lasts for minutes, and a person has a handful of windows."""
+
+    most = 60
+    name = "chat-token"
+    method = "GET"
 
     def subject(self, request: Request) -> str | None:
         return request.auth.actor if isinstance(request.auth, Principal) else None

@@ -2,7 +2,7 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.identity import views
-from controlplane.identity.throttles import PasswordByActor, SignInByAddress, SignInByEmail
+from controlplane.identity.throttles import ChatTokenByActor, PasswordByActor, SignInByAddress, SignInByEmail
 
 # Without a transaction around it: see `sign_in`.
 session = non_atomic_requests(views.Session.as_view(throttle_classes=(SignInByAddress, SignInByEmail)))
@@ -10,6 +10,7 @@ password = non_atomic_requests(views.Password.as_view(throttle_classes=(Password
 
 urlpatterns = [
     path("session", session),
+    path("session/token", views.SessionToken.as_view(throttle_classes=(ChatTokenByActor,))),
     path("me", views.Me.as_view()),
     path("me/password", password),
     path("members", views.Members.as_view()),

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from controlplane.identity import serializers as shapes
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.authentication import asked_tenant
+from controlplane.identity.chat_tokens import chat_token_for
 from controlplane.identity.models import KeyScope
 from controlplane.identity.people import (
     NewMember,
@@ -20,7 +21,7 @@ from controlplane.identity.people import (
     member_change,
     member_remove,
 )
-from controlplane.identity.permissions import AddsMembers, SignedIn, scope_required
+from controlplane.identity.permissions import AddsMembers, InPerson, OwnAccount, SignedIn, scope_required
 from controlplane.identity.selectors import api_key_get, api_key_list, member_get
 from controlplane.identity.services import api_key_create, api_key_revoke
 from controlplane.identity.sign_in import password_change, session_end, session_start
@@ -45,6 +46,18 @@ class Session(PrincipalView):
         return Response(status=204)
 
 
+class SessionToken(PrincipalView):
+    """A short-lived token for the chat, which acts for the caller with a member's rights."""
+
+    permission_classes = (InPerson,)
+
+    @extend_schema(responses=shapes.ChatTokenSerializer)
+    def get(self, request: Request) -> Response:
+        loan = chat_token_for(principal=self.principal)
+        headers = {"Cache-Control": "no-store"}
+        return Response(shapes.ChatTokenSerializer(loan).data, headers=headers)
+
+
 class Me(PrincipalView):
     permission_classes = (SignedIn,)
 
@@ -56,7 +69,7 @@ class Me(PrincipalView):
 class Password(PrincipalView):
     """The caller's own. Not in one transaction: none is open while a password is hashed, and refusals are recorded."""
 
-    permission_classes = (SignedIn,)
+    permission_classes = (OwnAccount,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         GenericAPIView.initial(self, request, *args, **kwargs)  # a change of password is not repeated

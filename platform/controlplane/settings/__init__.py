@@ -201,6 +201,7 @@ TIME_ZONE = "Asia/Shanghai"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "controlplane.identity.authentication.ChatTokenAuthentication",
         "controlplane.identity.authentication.ApiKeyAuthentication",
         "controlplane.identity.authentication.PrincipalSessionAuthentication",
     ],

@@ -131,6 +131,7 @@ def test_the_description_of_the_api_says_how_to_sign_in(organisation: Organisati
     schemes = document["components"]["securitySchemes"]
     assert {name: scheme["type"] for name, scheme in schemes.items()} == {
         "apiKey": "http",
+        "chatToken": "http",
         "session": "apiKey",
     }
     for path in ("/api/v1/me", "/api/v1/search", "/api/v1/me/password", "/api/v1/members"):

@@ -1,10 +1,11 @@
-"""From the key that a request presents to its principal."""
+"""From the key, or the token of a chat, that a request presents to its principal."""
 
 from django.utils.translation import gettext as _
 from starlette.requests import Request
 
 from controlplane.api.openai.errors import Unauthorised, scope_missing
 from controlplane.core.offload import in_thread
+from controlplane.identity.chat_tokens import TOKEN_MARK, principal_of_token
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_key
@@ -12,9 +13,9 @@ from controlplane.identity.services import api_key_touch
 
 
 async def authenticated(request: Request, *, scope: KeyScope | None = None) -> Principal:
-    """The key's principal. Raises Unauthorised, and Forbidden for a key without the scope.
+    """The credential's principal. Raises Unauthorised, and Forbidden for one without the scope.
 
-    The key is looked up anew each time: a revoked one stops working with the next request.
+    It is looked up anew each time: a revoked key, or the token of an account that was ended, stops with the next request.
     """
     scheme, _space, presented = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not presented.strip():
@@ -23,19 +24,34 @@ async def authenticated(request: Request, *, scope: KeyScope | None = None) -> P
             detail=_("No API key was presented."),
             remedy=_("Send it as “Authorization: Bearer kz_…”."),
         )
-    principal = await in_thread(_principal, presented.strip())
+    presented = presented.strip()
+    principal = await in_thread(_principal, presented)
     if principal is None:
-        raise Unauthorised(
-            code="invalid_credential",
-            detail=_("The API key is unknown, revoked or expired."),
-            remedy=_("Ask an administrator of your department for a new key."),
-        )
+        raise _token_ended() if presented.startswith(TOKEN_MARK) else _unknown_key()
     if scope and scope not in principal.scopes:
         raise scope_missing(scope)
     return principal
 
 
+def _unknown_key() -> Unauthorised:
+    return Unauthorised(
+        code="invalid_credential",
+        detail=_("The API key is unknown, revoked or expired."),
+        remedy=_("Ask an administrator of your department for a new key."),
+    )
+
+
+def _token_ended() -> Unauthorised:
+    return Unauthorised(
+        code="invalid_credential",
+        detail=_("The token has expired or was ended."),
+        remedy=_("Fetch another one from /api/v1/session/token, or sign in again."),
+    )
+
+
 def _principal(presented: str) -> Principal | None:
+    if presented.startswith(TOKEN_MARK):
+        return principal_of_token(presented=presented)
     principal = principal_of_key(presented=presented)
     if principal:
         api_key_touch(principal=principal)
