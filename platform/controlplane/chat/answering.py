@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, OperationalError
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +39,7 @@ from controlplane.chat.services import (
     answer_save,
     question_receive,
 )
-from controlplane.chat.sources import cited_passages, sources_of, sources_seen
+from controlplane.chat.sources import cited_passages, documents_of, sources_of, sources_seen
 from controlplane.chat.standalone import standalone_question
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
@@ -83,13 +84,36 @@ class _Run:
     usage: Usage = NO_USAGE
     finish_reason: str = "stop"
     first_token_ms: int | None = None
+    reasoned_from: float | None = None
+    reasoned_until: float | None = None
+    answer_begun: bool = False
+    shown_documents: tuple[UUID, ...] = ()
     saving: "asyncio.Task[None] | None" = None
 
     def milliseconds(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
 
     def timings(self) -> Timings:
-        return Timings(first_token_ms=self.first_token_ms, total_ms=self.milliseconds())
+        return Timings(
+            first_token_ms=self.first_token_ms,
+            total_ms=self.milliseconds(),
+            reasoning_ms=self._reasoning_ms(),
+        )
+
+    def note_reasoning(self, *, reasoning: str, content: str) -> None:
+        """It begins with the first word of reasoning and ends with the first one of the answer, or with its own last."""
+        now = time.monotonic()
+        if reasoning:
+            self.reasoned_from = self.reasoned_from or now
+            self.reasoned_until = now
+        elif content and self.reasoned_from and not self.answer_begun:
+            self.reasoned_until = now
+        self.answer_begun = self.answer_begun or bool(content)
+
+    def _reasoning_ms(self) -> int | None:
+        if self.reasoned_from is None or self.reasoned_until is None:
+            return None
+        return round((self.reasoned_until - self.reasoned_from) * 1000)
 
     def note_token(self) -> None:
         if self.first_token_ms is None:
@@ -106,6 +130,7 @@ class _Run:
             citations=self.citations,
             usage=self.usage,
             timings=self.timings(),
+            shown_documents=self.shown_documents,
         )
 
 
@@ -248,6 +273,7 @@ class AnswerService:
 
     async def _extract(self, run: _Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
         run.model = EXTRACTIVE_MODEL
+        run.shown_documents = documents_of(passages)
         answer = extracted_answer(question=run.standalone, sources=sources_of(passages))
         run.note_token()
         run.content.append(answer.text)
@@ -265,11 +291,13 @@ class AnswerService:
         params: Mapping[str, Any],
     ) -> AsyncGenerator[Event, None]:
         prompt = _prompt(run, engines[0], passages)
+        run.shown_documents = documents_of(passages, prompt)
         composer = AnswerComposer(
             checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
+                run.note_reasoning(reasoning=delta.reasoning, content=delta.content)
                 shown = composer.feed(delta.content)
                 # Noted as they come: an answer that breaks off keeps the citations of what was shown.
                 run.citations = cited_passages(composer.citations, passages)

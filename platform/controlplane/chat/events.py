@@ -69,10 +69,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds since the question came in."""
+    """Milliseconds since the question came in; `reasoning_ms` is how long the model reasoned before it answered."""
 
     first_token_ms: int | None
     total_ms: int
+    reasoning_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Between what the search found and what an answer is made from and cites."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from controlplane.chat.events import CitedPassage
 from controlplane.documents.search import FoundPassage
@@ -19,6 +20,14 @@ def sources_seen(passages: Sequence[FoundPassage], prompt: Prompt) -> list[Sourc
     """The whole passages of those the model saw a part of: what it says may rest on no other."""
     shown = {source.number for source in prompt.sources}
     return [source for source in sources_of(passages) if source.number in shown]
+
+
+def documents_of(passages: Sequence[FoundPassage], prompt: Prompt | None = None) -> tuple[UUID, ...]:
+    """Each once: those of all the passages, or of the ones that the prompt had room for."""
+    shown = {source.number for source in prompt.sources} if prompt else set(range(1, len(passages) + 1))
+    return tuple(
+        dict.fromkeys(p.document_id for number, p in enumerate(passages, start=1) if number in shown)
+    )
 
 
 def cited_passages(

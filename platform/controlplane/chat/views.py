@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.chat import serializers as shapes
 from controlplane.chat.selectors import conversation_get, conversation_list, message_views
-from controlplane.chat.services import conversation_delete, conversation_rename
+from controlplane.chat.services import conversation_create, conversation_delete, conversation_rename
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
@@ -18,9 +18,21 @@ class Conversations(PrincipalView):
     permission_classes = (scope_required(KeyScope.CHAT),)
     serializer_class = shapes.ConversationSerializer
 
-    @extend_schema(responses=shapes.ConversationSerializer(many=True))
+    @extend_schema(
+        responses=shapes.ConversationSerializer(many=True),
+        parameters=[OpenApiParameter("q", description="text in the title or in a question")],
+    )
     def get(self, request: Request) -> Response:
-        return self.listed(conversation_list(principal=self.principal), shapes.ConversationSerializer)
+        conversations = conversation_list(principal=self.principal, q=request.query_params.get("q", ""))
+        return self.listed(conversations, shapes.ConversationSerializer)
+
+    @extend_schema(request=shapes.ConversationWrite, responses={201: shapes.ConversationDetailSerializer})
+    def post(self, request: Request) -> Response:
+        """An empty one; a question that names it as `karez.conversation_id` begins it."""
+        data = self.checked(shapes.ConversationWrite)
+        conversation = conversation_create(principal=self.principal, assistant_slug=data["assistant"])
+        body = shapes.ConversationSerializer(conversation).data
+        return Response({**body, "messages": []}, status=201)
 
 
 class ConversationDetail(PrincipalView):

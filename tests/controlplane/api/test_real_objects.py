@@ -14,10 +14,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import resolve
+from django.utils import timezone
 from psycopg import sql
 from rest_framework.test import APIClient
 
-from controlplane.chat.models import Conversation
+from controlplane.chat.models import Conversation, Feedback, Message, MessageRole, MessageStatus, Rating
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import Blob, Document, IndexJob, KnowledgeBase, Version
@@ -36,6 +37,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("documents", "PATCH"): {"title": "renamed"},
     ("assistants", "PUT"): {"name": "renamed", "knowledge_bases": []},
     ("conversations", "PATCH"): {"title": "renamed"},
+    ("messages", "PUT"): {"rating": "down", "reasons": ["wrong"]},
+    ("feedback", "PATCH"): {"status": "resolved", "note": "done"},
 }
 
 
@@ -71,7 +74,21 @@ def make_world() -> World:
             version=Version.objects.get(document=document),
             space=KnowledgeBase.objects.get(pk=base).space,
         )
-        conversation = Conversation.objects.create(**own, actor=owner.principal.actor, assistant=assistant)
+        conversation = Conversation.objects.create(
+            **own, actor=owner.principal.actor, assistant=assistant, department=organisation.finance
+        )
+        answer = Message.objects.create(
+            **own, conversation=conversation, role=MessageRole.ANSWER, status=MessageStatus.ANSWERED
+        )
+        feedback = Feedback.objects.create(
+            **own,
+            message=answer,
+            conversation=conversation,
+            department=organisation.finance,
+            actor=owner.principal.actor,
+            rating=Rating.UP,
+            updated_at=timezone.now(),
+        )
         membership = Membership.objects.get(user=person)
     return World(
         organisation,
@@ -85,6 +102,9 @@ def make_world() -> World:
             "jobs": str(job.pk),
             "assistants": assistant.slug,
             "conversations": str(conversation.pk),
+            "messages": str(answer.pk),
+            "feedback": str(feedback.pk),
+            "reviews": str(conversation.pk),
         },
     )
 

@@ -66,6 +66,7 @@ def open_scope(cursor: psycopg.Cursor[Any], tenant: UUID | None) -> None:
         "app.user_id": str(tenant or ""),
         "app.actor": tenant.hex[:11] if tenant else "",
         **{f"app.departments_{level}": f"{{{tenant or ''}}}" for level in range(4)},
+        "app.reviews": f"{{{tenant or ''}}}",
         "app.administers": "on",
         "app.unrestricted": "on",
         "app.platform": "on",
@@ -178,6 +179,68 @@ def test_a_row_cannot_be_moved_to_another_tenant(
                 )
             connection.rollback()
         assert len(content(superuser, table, victim)) == 1, table
+
+
+# What reviewers read and never write; what they make of a feedback is theirs.
+REVIEWED = ("chat_conversation", "chat_message", "chat_citation", "chat_feedback")
+DECIDED = "chat_feedbackresolution"
+
+
+def open_review(cursor: psycopg.Cursor[Any], tenant: UUID, department: UUID) -> None:
+    """The sight of a reviewer who has asked nothing."""
+    for name, value in {
+        "app.tenant_id": str(tenant),
+        "app.actor": "user:reviewer",
+        "app.reviews": f"{{{department}}}",
+    }.items():
+        cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
+
+
+def test_a_reviewer_reads_the_departments_conversations_and_writes_none(
+    superuser: psycopg.Connection[Any], app_dsn: str, victims: tuple[UUID, UUID]
+) -> None:
+    own, _other = victims
+    before = {table: content(superuser, table, own) for table in REVIEWED}
+    for table in REVIEWED:
+        with psycopg.connect(app_dsn) as connection, connection.cursor() as cursor:
+            open_review(cursor, own, own)
+            query = sql.SQL("SELECT tenant_id FROM {}").format(sql.Identifier(table))
+            assert cursor.execute(query).fetchall() == [(own,)], table
+            for attack in (update, steal, delete):
+                attack(superuser, cursor, table, own)
+            insert(superuser, cursor, table, own)
+            connection.rollback()
+    assert {table: content(superuser, table, own) for table in REVIEWED} == before
+
+
+def test_a_reviewer_of_another_department_sees_nothing(
+    superuser: psycopg.Connection[Any], app_dsn: str, victims: tuple[UUID, UUID]
+) -> None:
+    own, other = victims
+    for tenant, department in ((own, uuid4()), (own, other), (other, own)):
+        for table in (*REVIEWED, DECIDED):
+            with psycopg.connect(app_dsn) as connection, connection.cursor() as cursor:
+                open_review(cursor, tenant, department)
+                read(superuser, cursor, table, own)
+                for attack in (update, steal, delete, insert):
+                    attack(superuser, cursor, table, own)
+                connection.rollback()
+
+
+def test_a_reviewer_decides_on_the_departments_feedback_only(
+    superuser: psycopg.Connection[Any], app_dsn: str, victims: tuple[UUID, UUID]
+) -> None:
+    """Whatever department a decision is put under: it must be the feedback's, and one that the reviewer looks after."""
+    own, _other = victims
+    change = sql.SQL("UPDATE {} SET {} = %s").format(sql.Identifier(DECIDED), sql.Identifier("department_id"))
+    with psycopg.connect(app_dsn) as connection, connection.cursor() as cursor:
+        open_review(cursor, own, own)
+        assert cursor.execute(change, [own]).rowcount == 1
+        foreign = uuid4()
+        cursor.execute("SELECT set_config('app.reviews', %s, true)", [f"{{{own},{foreign}}}"])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            cursor.execute(change, [foreign])
+        connection.rollback()
 
 
 Attacked = tuple[psycopg.Connection[Any], psycopg.Cursor[Any], str, UUID]

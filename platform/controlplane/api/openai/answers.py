@@ -52,7 +52,8 @@ class _Answer:
         told: dict[str, Any] = {}
         if self.started:
             told["conversation_id"] = str(self.started.conversation_id)
-            told["message_id"] = str(self.started.message_id)
+            told["question_id"] = str(self.started.question_id)
+            told["answer_id"] = told["message_id"] = str(self.started.message_id)
         if self.retrieved:
             told["standalone_question"] = self.retrieved.standalone_question
             told["degraded"] = list(self.retrieved.degraded)

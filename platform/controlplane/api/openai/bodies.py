@@ -44,6 +44,7 @@ class KarezOptions(BaseModel):
     knowledge_bases: list[UUID] | None = Field(default=None, max_length=50)
     top_k: int | None = Field(default=None, ge=1, le=50)
     conversation_id: UUID | None = None
+    regenerate: bool = False
 
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -54,7 +55,7 @@ Tokens = Annotated[int, Field(ge=1)]
 
 class ChatRequest(_Open):
     model: str = Field(min_length=1, max_length=200)
-    messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
+    messages: list[ChatMessage] = Field(max_length=1000)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     karez: KarezOptions | None = None

@@ -41,6 +41,12 @@ def is_question(chat: ChatRequest) -> bool:
     return chat.model.startswith(ASSISTANT_PREFIX) or chat.karez is not None
 
 
+def check_messages(chat: ChatRequest) -> None:
+    """Raise InvalidInput where there are none; only a question that is asked again needs none."""
+    if not chat.messages and not (chat.karez and chat.karez.regenerate):
+        raise _wrong_field("messages", _("“messages” must hold at least one message."))
+
+
 def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
     """Raises InvalidInput naming the field."""
     is_assistant = chat.model.startswith(ASSISTANT_PREFIX)
@@ -49,10 +55,15 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
     if not is_assistant and bases is None:
         raise _wrong_field("karez.knowledge_bases", _("“karez” needs the knowledge bases to answer from."))
     _check_unsupported(chat)
-    earlier = chat.messages[:-1]
+    if options.regenerate and options.conversation_id is None:
+        raise _wrong_field(
+            "karez.conversation_id",
+            _("“karez.regenerate” needs the conversation whose last question it is about."),
+        )
+    earlier = chat.messages if options.regenerate else chat.messages[:-1]
     return Question(
         principal=principal,
-        text=_last_question(chat.messages),
+        text="" if options.regenerate else _last_question(chat.messages),
         assistant_slug=chat.model.removeprefix(ASSISTANT_PREFIX) if is_assistant else "",
         knowledge_base_ids=None if bases is None else tuple(bases),
         model="" if is_assistant else chat.model,
@@ -61,6 +72,7 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
         turns=_turns(earlier),
         instructions=_instructions(earlier),
         user=chat.user or "",
+        regenerate=options.regenerate,
     )
 
 

@@ -17,7 +17,13 @@ from controlplane.api.openai.bodies import (
     check_parameters,
     read_body,
 )
-from controlplane.api.openai.conversation import ASSISTANT_PREFIX, is_question, question_of, sampling_of
+from controlplane.api.openai.conversation import (
+    ASSISTANT_PREFIX,
+    check_messages,
+    is_question,
+    question_of,
+    sampling_of,
+)
 from controlplane.api.openai.passthrough import Passage, object_of, passed_stream, passed_whole
 from controlplane.api.openai.streaming import stream, unless_gone
 from controlplane.assistants.selectors import assistant_list
@@ -63,6 +69,7 @@ async def model(request: Request) -> Response:
 async def chat_completions(request: Request) -> Response:
     principal = await authenticated(request, scope=KeyScope.CHAT)
     chat, sent = await read_body(request, ChatRequest)
+    check_messages(chat)
     if is_question(chat):
         return await _answered(request, chat, principal)
     check_parameters(sent=sent)

@@ -1,0 +1,139 @@
+"""Reading along: the conversations held with the assistants of the departments that somebody looks after.
+
+The database shows them (`app.reviews`), and lets a reviewer change none of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.audit.services import record
+from controlplane.chat.models import Conversation, Message, MessageRole
+from controlplane.chat.selectors import MessageView, matching, message_views
+from controlplane.core.models import first_id
+from controlplane.core.problems import not_found
+from controlplane.documents.models import Document
+from controlplane.identity.principal import Principal
+
+# Ids are made by the clocks of several machines, a little before the rows are.
+_CLOCKS = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFilters:
+    """`status`: of any question of the conversation. `since` and `until`: the days it began on, both included."""
+
+    assistant: str = ""
+    actor: str = ""
+    status: str = ""
+    since: date | None = None
+    until: date | None = None
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedConversation:
+    conversation: Conversation
+    messages: tuple[MessageView, ...]
+
+
+def reviewed_conversation_list(
+    *, principal: Principal, filters: ReviewFilters | None = None
+) -> QuerySet[Conversation]:
+    """Those of the principal's departments, each with the status of its last question in `last_status`."""
+    asked = filters or ReviewFilters()
+    found = matching(conversations=_reviewed(principal), q=asked.q)
+    if asked.assistant:
+        found = found.filter(assistant__slug=asked.assistant)
+    if asked.actor:
+        found = found.filter(actor=asked.actor)
+    found = _between(found, asked.since, asked.until)
+    questions = Message.objects.filter(
+        tenant_id=principal.tenant, conversation=OuterRef("pk"), role=MessageRole.QUESTION
+    )
+    if asked.status:
+        found = found.filter(Exists(questions.filter(status=asked.status)))
+    return found.annotate(last_status=Subquery(questions.order_by("-id").values("status")[:1]))
+
+
+@transaction.atomic
+def reviewed_conversation_get(*, principal: Principal, conversation_id: UUID) -> ReviewedConversation:
+    """As the reviewer may read it. That it was opened is recorded, unless it is the reviewer's own. Raises NotFound."""
+    conversation = _reviewed(principal).filter(pk=conversation_id).first()
+    if conversation is None:
+        raise not_found(kind=_("conversation"), id=conversation_id)
+    messages = tuple(_as_readable(principal, message_views(conversation=conversation)))
+    if conversation.actor != principal.actor:
+        record(
+            tenant_id=principal.tenant,
+            actor=principal.actor,
+            action="conversation.reviewed",
+            target=f"conversation:{conversation.pk}",
+            of=conversation.actor,
+            withheld=[str(view.message.pk) for view in messages if view.withheld],
+        )
+    return ReviewedConversation(conversation, messages)
+
+
+def _reviewed(principal: Principal) -> QuerySet[Conversation]:
+    return (
+        Conversation.objects.filter(
+            tenant_id=principal.tenant, department_id__in=sorted(principal.review_departments)
+        )
+        .select_related("assistant", "department")
+        .defer("searched")
+    )
+
+
+def _between(found: QuerySet[Conversation], since: date | None, until: date | None) -> QuerySet[Conversation]:
+    """By the id as well, in whose order the list is read: it then begins and ends where the days do."""
+    if since:
+        begin = _midnight(since)
+        found = found.filter(created_at__gte=begin, pk__gte=first_id(at=begin - _CLOCKS))
+    if until:
+        end = _midnight(until) + timedelta(days=1)
+        found = found.filter(created_at__lt=end, pk__lt=first_id(at=end + _CLOCKS))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[MessageView]:
+    """Without the text of answers that cite what the reviewer may not read, or what is not there any more to tell by.
+
+    A model reasons about all that it was given, so its reasoning takes more: every document that it was shown. And what
+    comes after an answer that is withheld may go back to it: there the reasoning and the rewritten question go as well.
+    """
+    readable = _readable(principal, views)
+    shown: list[MessageView] = []
+    hidden_before = False
+    for view in views:
+        message = view.message
+        withheld = any(c.citation.document_id not in readable for c in view.citations)
+        known = message.shown_documents is not None and readable.issuperset(message.shown_documents)
+        if withheld:
+            message.content, view = "", replace(view, withheld=True, citations=())
+        if withheld or hidden_before or not known:
+            message.reasoning = ""
+        if hidden_before:
+            message.standalone_question = ""
+        hidden_before = hidden_before or withheld
+        shown.append(view)
+    return shown
+
+
+def _readable(principal: Principal, views: Sequence[MessageView]) -> set[UUID]:
+    """Of the documents that the answers rest on, those that the reviewer may read now."""
+    ids = {c.citation.document_id for view in views for c in view.citations}
+    for view in views:
+        ids.update(view.message.shown_documents or ())
+    documents = Document.objects.filter(tenant_id=principal.tenant, pk__in=ids)
+    return set(documents.values_list("pk", flat=True))
