@@ -19,7 +19,6 @@ from rag.parsing.cleaning import clean_text, one_line
 from rag.parsing.collector import BlockCollector
 from rag.parsing.document import ParsedDocument
 from rag.parsing.errors import ParseError
-from rag.parsing.limits import ParseLimits
 from rag.parsing.outline import compress_levels, heading_rank
 from rag.parsing.pdf_lines import Line, Paragraphs, printed_width, running_lines, unspaced
 from rag.parsing.pdf_tables import PageTable, find_tables
@@ -46,7 +45,7 @@ class _Page:
 
 def parse(*, stream: BinaryIO, filename: str, collector: BlockCollector) -> ParsedDocument:
     """Read a PDF. Raises ParseError ``encrypted_file``, ``corrupt_file``, ``no_text``."""
-    document = _open(stream, collector.limits)
+    document = open_pdf(stream)
     try:
         count = len(document)
         collector.check_pages(count)
@@ -58,7 +57,8 @@ def parse(*, stream: BinaryIO, filename: str, collector: BlockCollector) -> Pars
         document.close()
 
 
-def _open(stream: BinaryIO, limits: ParseLimits) -> pdfium.PdfDocument:
+def open_pdf(stream: BinaryIO) -> pdfium.PdfDocument:
+    """Raises ParseError ``encrypted_file``, ``corrupt_file``."""
     try:
         view = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
         source: Any = (ctypes.c_ubyte * len(view)).from_buffer(view)

@@ -26,7 +26,13 @@ _MODULES = {
 
 # Modules of the standard library that it imports itself inside functions.
 _STANDARD_IMPORTS = ("heapq", "_strptime", "html.entities", "quopri", "bz2", "lzma", "linecache")
-_LATE_IMPORTS = ("pdfplumber.table", "charset_normalizer", "charset_normalizer.legacy")
+_LATE_IMPORTS = (
+    "pdfplumber.table",
+    "charset_normalizer",
+    "charset_normalizer.legacy",
+    "rag.parsing.page_image",
+    "PIL.PngImagePlugin",
+)
 
 
 class Parser(Protocol):

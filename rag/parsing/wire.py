@@ -1,4 +1,4 @@
-"""What travels from the child to its parent: frames of a kind, a length and JSON.
+"""What travels from the child to its parent: frames of a kind, a length and JSON, or the bytes of an image.
 
 The parent trusts nothing it receives: the child has read a stranger's file.
 """
@@ -18,6 +18,7 @@ _MAX_FRAME = 64 * 1024 * 1024
 _FRAME_CHARS, _FRAME_BLOCKS = 1_000_000, 2_000
 # A table beyond this travels as text alone: its cells would double it, and no passage is cut by them.
 _ROWS_CHARS = 2_000_000
+_PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 
 class FrameKind(IntEnum):
@@ -27,6 +28,7 @@ class FrameKind(IntEnum):
     BLOCKS = 2
     DONE = 3
     ERROR = 4
+    IMAGE = 5
 
 
 class WireError(Exception):
@@ -53,6 +55,11 @@ def document_frames(document: ParsedDocument) -> Iterator[bytes]:
         yield frame(FrameKind.BLOCKS, part)
     meta = {"title": document.title, "pages": document.pages, "warnings": document.warnings}
     yield frame(FrameKind.DONE, meta)
+
+
+def image_frame(png: bytes) -> bytes:
+    """A page that was drawn."""
+    return _HEADER.pack(FrameKind.IMAGE, len(png)) + png
 
 
 def error_frame(error: ParseError) -> bytes:
@@ -107,6 +114,13 @@ def unpack_document(content: object, blocks: Iterable[Block]) -> ParsedDocument:
     return ParsedDocument(title, tuple(blocks), pages, tuple(str(warning) for warning in warnings))
 
 
+def unpack_image(content: object) -> bytes:
+    """The PNG of an IMAGE frame, by its head. Raises WireError."""
+    if not isinstance(content, bytes) or not content.startswith(_PNG_HEAD):
+        raise WireError("not an image")
+    return content
+
+
 def unpack_error(content: object) -> ParseError:
     """The refusal in an ERROR frame. Raises WireError."""
     if (
@@ -121,7 +135,8 @@ def unpack_error(content: object) -> ParseError:
 
 def _decode(kind: int, body: bytes) -> tuple[FrameKind, object]:
     try:
-        return FrameKind(kind), json.loads(body)
+        known = FrameKind(kind)
+        return known, body if known is FrameKind.IMAGE else json.loads(body)
     except (ValueError, RecursionError) as error:
         raise WireError("not a frame") from error
 

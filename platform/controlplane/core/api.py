@@ -1,10 +1,14 @@
-"""Fields that several REST views share."""
+"""What several REST views share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from controlplane.core.secrecy import Secrecy
 
@@ -23,3 +27,21 @@ class SecrecyField(serializers.Field[Secrecy, str, str, Any]):
 
     def to_representation(self, value: int) -> str:
         return Secrecy(value).slug
+
+
+class AnyAccepted(DefaultContentNegotiation):
+    """For views that answer with an image: a problem in JSON is better than a 406 for who accepts images alone."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+IMAGE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Vary": "Authorization, Cookie",
+}

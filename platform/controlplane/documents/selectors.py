@@ -3,17 +3,19 @@
 Whatever the caller may not see is not in these querysets at all: row-level security has taken it out.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.core.problems import not_found
+from controlplane.core.problems import NotFound, not_found
 from controlplane.documents.models import Document, IndexJob, KnowledgeBase, Passage, Version
 
 PAGE_PASSAGES = 1000
 NEIGHBOURS = 2
+_DRAWN = "pdf"
 
 
 def knowledge_base_list(*, tenant_id: UUID) -> QuerySet[KnowledgeBase]:
@@ -76,10 +78,88 @@ def document_get(*, tenant_id: UUID, document_id: UUID) -> Document:
     return document
 
 
+def document_find(*, tenant_id: UUID, document_id: UUID) -> Document:
+    """The document alone. Raises NotFound."""
+    document = Document.objects.filter(tenant_id=tenant_id, pk=document_id).first()
+    if document is None:
+        raise not_found(kind=_("document"), id=document_id)
+    return document
+
+
 def source_version(*, document: Document) -> Version:
     """The version whose content stands for the document: the one that answers, else the latest."""
     which = Q(pk=document.live_version) if document.live_version else Q(number=document.latest_number)
     return Version.objects.select_related("blob").get(which, document=document)
+
+
+def version_get(*, document: Document, number: int | None) -> Version:
+    """The version of that number; without one, the version that stands for the document. Raises NotFound."""
+    if number is None:
+        return source_version(document=document)
+    versions = Version.objects.select_related("blob").filter(document=document)
+    found = versions.filter(number=number).first() if number < 2**31 else None
+    if found is None:
+        raise not_found(kind=_("version"), id=number)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """All that is needed to draw a page, without asking the database again."""
+
+    tenant_id: UUID
+    version_id: UUID
+    filename: str
+    path: str
+    sha256: str
+    number: int
+    passage_id: int | None
+    highlight: str
+
+
+def page_source(
+    *, tenant_id: UUID, document_id: UUID, number: int, version: int | None, passage_id: int | None
+) -> PageSource:
+    """Raises NotFound. A passage that the document does not have, or has no longer, is not highlighted."""
+    document = document_find(tenant_id=tenant_id, document_id=document_id)
+    shown = version_get(document=document, number=version)
+    if shown.format != _DRAWN:
+        raise page_not_rendered(reason="unsupported_format")
+    # A file that was not read, for example because it holds pictures only, does not say how many pages it has.
+    if number < 1 or (shown.pages is not None and number > shown.pages):
+        raise page_not_found(pages=page_count(version=shown))
+    highlight = _text_of(document, passage_id) if passage_id else ""
+    return PageSource(
+        tenant_id=tenant_id,
+        version_id=shown.pk,
+        filename=document.filename,
+        path=shown.blob.path,
+        sha256=shown.blob.sha256,
+        number=number,
+        passage_id=passage_id if highlight else None,
+        highlight=highlight,
+    )
+
+
+def _text_of(document: Document, passage_id: int) -> str:
+    passages = Passage.objects.filter(tenant_id=document.tenant_id, document=document, pk=passage_id)
+    return passages.values_list("text", flat=True).first() or ""
+
+
+def page_not_rendered(*, reason: str) -> NotFound:
+    """`reason`: a code of `failures`."""
+    return NotFound(
+        code="page_not_rendered",
+        detail=_("There is no picture of this page."),
+        remedy=_("Read the page's passages, or download the file."),
+        reason=reason,
+    )
+
+
+def page_not_found(*, pages: int) -> NotFound:
+    return NotFound(
+        code="page_not_found", detail=_("The document has %(pages)s pages.") % {"pages": pages}, pages=pages
+    )
 
 
 def page_count(*, version: Version) -> int:
@@ -109,6 +189,66 @@ def passages_around(*, passage: Passage) -> list[Passage]:
     near = (passage.ordinal - NEIGHBOURS, passage.ordinal + NEIGHBOURS)
     passages = Passage.objects.filter(tenant_id=passage.tenant_id, version_id=passage.version_id)
     return list(passages.filter(ordinal__range=near).order_by("ordinal"))
+
+
+@dataclass(frozen=True, slots=True)
+class PassagesPage:
+    """Some passages of a version in reading order; `before` and `after` are where the neighbouring pages begin."""
+
+    version: Version
+    passages: list[Passage]
+    before: int | None
+    after: int | None
+
+
+def passages_page(
+    *,
+    document: Document,
+    version: int | None,
+    limit: int,
+    around: int | None = None,
+    before: int | None = None,
+    after: int | None = None,
+) -> PassagesPage:
+    """At most `limit` passages: round the one with the id `around`, those just before or just after an ordinal, or the first.
+
+    Raises NotFound, with the code `passages_gone` for a version that was replaced since: its passages went then.
+    """
+    place = passage_get(document=document, passage_id=around) if around else None
+    if place is not None and version is None:
+        version = place.version.number
+    shown = version_get(document=document, number=version)
+    passages = Passage.objects.filter(tenant_id=shown.tenant_id, version=shown)
+    if before is not None:
+        rows = list(passages.filter(ordinal__lt=before).order_by("-ordinal")[:limit])[::-1]
+    else:
+        first = _first_ordinal(place, shown, after, limit)
+        rows = list(passages.filter(ordinal__gte=first).order_by("ordinal")[:limit])
+    edges = passages.aggregate(first=Min("ordinal"), last=Max("ordinal"))
+    if edges["first"] is None and shown.chunks and shown.pk != document.live_version:
+        raise _passages_gone(shown)
+    return PassagesPage(
+        version=shown,
+        passages=rows,
+        before=rows[0].ordinal if rows and rows[0].ordinal > edges["first"] else None,
+        after=rows[-1].ordinal if rows and rows[-1].ordinal < edges["last"] else None,
+    )
+
+
+def _first_ordinal(place: Passage | None, shown: Version, after: int | None, limit: int) -> int:
+    if place is not None and place.version_id == shown.pk:
+        return max(0, place.ordinal - (limit - 1) // 2)
+    return after + 1 if after is not None else 0
+
+
+def _passages_gone(version: Version) -> NotFound:
+    return NotFound(
+        code="passages_gone",
+        field="version",
+        detail=_("The passages of version %(number)s were removed when it was replaced.")
+        % {"number": version.number},
+        remedy=_("Read the present version's passages, or open this version's file."),
+    )
 
 
 def job_list(

@@ -290,7 +290,7 @@ class PassageSerializer(serializers.ModelSerializer[Passage]):
 
     class Meta:
         model = Passage
-        fields = ("chunk_id", "text", "section", "page", "page_end")
+        fields: tuple[str, ...] = ("chunk_id", "text", "section", "page", "page_end")
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -298,6 +298,20 @@ class PageSerializer(serializers.Serializer[Any]):
     pages = serializers.IntegerField()
     version = serializers.IntegerField()
     passages = PassageSerializer(many=True)
+
+
+class OrderedPassageSerializer(PassageSerializer):
+    class Meta(PassageSerializer.Meta):
+        fields = ("chunk_id", "ordinal", "text", "page", "page_end", "section")
+
+
+class PassagesSerializer(serializers.Serializer[Any]):
+    """`previous` and `next` are null at the ends of the version."""
+
+    version = serializers.IntegerField()
+    results = OrderedPassageSerializer(many=True)
+    previous = serializers.URLField(allow_null=True)
+    next = serializers.URLField(allow_null=True)
 
 
 class JobSerializer(serializers.ModelSerializer[IndexJob]):

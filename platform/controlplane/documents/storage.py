@@ -79,6 +79,24 @@ def store_errors(path: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def opened(*, path: str, sha256: str) -> Iterator[Path]:
+    """The bytes where they lie, if the store is a folder here; else a copy, as by `fetched`.
+
+    For showing, not for indexing: what lies here is not compared with its hash, which would read the whole file for a page.
+    Raises BlobMissingError, StoreUnavailableError.
+    """
+    try:
+        here = Path(store().path(path))
+    except NotImplementedError:
+        with fetched(path=path, sha256=sha256) as copy:
+            yield copy
+        return
+    with store_errors(path):
+        here.stat()
+    yield here
+
+
+@contextlib.contextmanager
 def fetched(*, path: str, sha256: str) -> Iterator[Path]:
     """A local copy for as long as the block runs, which no folder names: a killed worker leaves no document behind.
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from controlplane.documents import views
+from controlplane.documents import source_views, views
 
 urlpatterns = [
     path("knowledge-bases", views.KnowledgeBases.as_view()),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("knowledge-bases/<uuid:base_id>/reindex", views.KnowledgeBaseReindex.as_view()),
     path("documents/<uuid:document_id>", views.DocumentDetail.as_view()),
     path("documents/<uuid:document_id>/content", views.DocumentContent.as_view()),
+    path("documents/<uuid:document_id>/pages/<int:number>", source_views.PageImage.as_view()),
+    path("documents/<uuid:document_id>/passages", source_views.Passages.as_view()),
     path("jobs", views.Jobs.as_view()),
     path("jobs/<uuid:job_id>", views.JobDetail.as_view()),
     path("jobs/<uuid:job_id>/cancel", views.JobCancel.as_view()),

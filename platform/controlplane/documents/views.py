@@ -11,11 +11,13 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.core.problems import InvalidInput, NotFound
+from controlplane.core.problems import InvalidInput
 from controlplane.documents import selectors
 from controlplane.documents import serializers as shapes
 from controlplane.documents.downloads import source_response
 from controlplane.documents.models import Document, DocumentStatus, JobStatus
+from controlplane.documents.query_params import whole_number
+from controlplane.documents.selectors import page_not_found
 from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing
 from controlplane.documents.uploads import HashedUpload, check_length
 from controlplane.identity.api import PrincipalView
@@ -160,17 +162,13 @@ class DocumentContent(DocumentsView):
     def get(self, request: Request, document_id: UUID) -> HttpResponseBase:
         document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
         if "passage" in request.query_params:
-            return self._place(document, _number(request, "passage", most=2**63))
+            return self._place(document, whole_number(request, "passage"))
         version = selectors.source_version(document=document)
         if "page" not in request.query_params:
             return source_response(request=request._request, filename=document.filename, version=version)
-        page, pages = _number(request, "page", most=2**31), selectors.page_count(version=version)
+        page, pages = whole_number(request, "page"), selectors.page_count(version=version)
         if page > pages:
-            raise NotFound(
-                code="page_not_found",
-                detail=_("The document has %(pages)s pages.") % {"pages": pages},
-                pages=pages,
-            )
+            raise page_not_found(pages=pages)
         passages = selectors.page_passages(version=version, page=page)
         body = {"page": page, "pages": pages, "version": version.number, "passages": passages}
         return Response(shapes.PageSerializer(body).data)
@@ -184,15 +182,6 @@ class DocumentContent(DocumentsView):
             "passages": selectors.passages_around(passage=passage),
         }
         return Response(shapes.PageSerializer(body).data)
-
-
-def _number(request: Request, name: str, *, most: int) -> int:
-    raw = request.query_params[name]
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 20 and 1 <= int(raw) < most):
-        raise InvalidInput(
-            code="invalid_field", field=name, detail=_("This must be a whole number, counted from 1.")
-        )
-    return int(raw)
 
 
 class Jobs(DocumentsView):

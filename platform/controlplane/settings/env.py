@@ -75,6 +75,13 @@ class Env(BaseSettings):
     parse_seconds: float = Field(default=300, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
 
+    # Pictures of pages, drawn by a child of the web process for whoever opens a source.
+    page_seconds: float = Field(default=20, gt=0)
+    page_renders: int = Field(default=2, ge=1, description="pages drawn at once by one web process")
+    page_cache_bytes: int = Field(
+        default=64 * MIB, ge=0, description="pictures of pages that one web process keeps in memory"
+    )
+
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, key: SecretStr) -> SecretStr:

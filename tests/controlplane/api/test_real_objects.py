@@ -28,6 +28,7 @@ from tests.controlplane.api.test_every_endpoint import ALL, METHODS
 from tests.controlplane.core import catalogue
 from tests.controlplane.knowledge import Text, make_assistant, make_base
 from tests.controlplane.organisations import Key, Organisation, make_organisation
+from tests.rag.parsing.makers import pdf_of
 
 ROUTES = sorted(path for path in set(ALL) if "<" in path)
 BODIES: dict[tuple[str, str], Any] = {
@@ -53,7 +54,7 @@ class World:
     def address(self, route: str) -> str:
         kind = route.removeprefix("api/v1/").partition("/")[0]
         before, _, rest = route.partition("<")
-        return f"/{before}{self.objects[kind]}{rest.partition('>')[2]}"
+        return f"/{before}{self.objects[kind]}{rest.partition('>')[2].replace('<int:number>', '1')}"
 
 
 def make_world() -> World:
@@ -67,7 +68,8 @@ def make_world() -> World:
     person = organisation.member(organisation.lending)
     with tenant_scope(organisation.tenant.pk):
         document = Document.objects.get(knowledge_base=base)
-        path = storages["documents"].save(f"{document.pk}", ContentFile(b"text"))
+        path = storages["documents"].save(f"{document.pk}", ContentFile(pdf_of("text")))
+        Version.objects.filter(document=document).update(format="pdf")
         Blob.objects.filter(versions__document=document).update(path=path)
         job = IndexJob.objects.create(
             **own,

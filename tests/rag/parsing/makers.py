@@ -54,15 +54,23 @@ def paragraph_xml(text: str, *, properties: str = "") -> str:
     return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
 
 
-def pdf_of(text: str) -> bytes:
-    """One page with one line of ASCII text; its cross-references are left for the reader to repair."""
-    content = f"BT /F1 8 Tf 10 100 Td ({text}) Tj ET"
-    objects = (
+def pdf_of(*texts: str, box: str = "0 0 500 200", keys: str = "") -> bytes:
+    """A page with one line of ASCII text for each text; its cross-references are left for the reader to repair.
+
+    ``box`` and ``keys`` (such as ``/Rotate 90``) are of every page.
+    """
+    places = [4 + 2 * n for n in range(len(texts))]
+    objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
-        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-        f"<</Length {len(content)}>>stream\n{content}\nendstream",
+        f"<</Type/Pages/Kids[{' '.join(f'{place} 0 R' for place in places)}]/Count {len(texts)}>>",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    )
-    body = "".join(f"{n} 0 obj{value}endobj\n" for n, value in enumerate(objects, start=1))
+    ]
+    for place, text in zip(places, texts, strict=True):
+        content = f"BT /F1 8 Tf 10 100 Td ({text}) Tj ET"
+        resources = "/Resources<</Font<</F1 3 0 R>>>>"
+        objects += [
+            f"<</Type/Page/Parent 2 0 R/MediaBox[{box}]/Contents {place + 1} 0 R{resources}{keys}>>",
+            f"<</Length {len(content)}>>stream\n{content}\nendstream",
+        ]
+    body = "".join(f"{n} 0 obj{value}\nendobj\n" for n, value in enumerate(objects, start=1))
     return f"%PDF-1.4\n{body}trailer<</Root 1 0 R>>\n%%EOF".encode()
