@@ -85,7 +85,7 @@ def _fill(assistant: Assistant, content: AssistantContent) -> None:
 
 def _set_knowledge(assistant: Assistant, ids: Sequence[UUID]) -> None:
     """The bases among those that the scope shows; links to others stay, for whoever sees them."""
-    visible = KnowledgeBase.objects.filter(tenant_id=assistant.tenant_id)
+    visible = KnowledgeBase.objects.filter(tenant_id=assistant.tenant_id, owner="")
     readable = set(visible.filter(pk__in=ids).values_list("pk", flat=True))
     if missing := [id_ for id_ in ids if id_ not in readable]:
         raise InvalidInput(

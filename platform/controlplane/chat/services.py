@@ -16,11 +16,13 @@ from controlplane.assistants.models import Assistant
 from controlplane.assistants.selectors import assistant_get, knowledge_base_ids
 from controlplane.audit.services import record
 from controlplane.chat.events import CitedPassage, Timings
+from controlplane.chat.files import conversation_lock, files_to_search
 from controlplane.chat.models import Citation, Conversation, Message, MessageRole, MessageStatus
 from controlplane.chat.selectors import conversation_get, conversation_of_history, searchable, turns_of
 from controlplane.core.models import new_id
 from controlplane.core.problems import Conflict, InvalidInput, not_found
 from controlplane.documents.models import KnowledgeBase
+from controlplane.documents.services.conversation_files import conversation_files_remove
 from controlplane.identity.principal import Principal
 from inference.messages import Usage
 from rag.answering import Turn
@@ -104,7 +106,7 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
     """Store the question, before anything can go wrong with its answer.
 
     Raises NotFound for an assistant, a knowledge base or a conversation that the principal cannot see, and Conflict for a
-    question that cannot be asked again.
+    question that cannot be asked again, or while a file of the conversation is not ready.
     """
     principal = question.principal
     assistant = (
@@ -114,6 +116,7 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
         principal, question.knowledge_base_ids, knowledge_base_ids(assistant=assistant) if assistant else []
     )
     conversation = _conversation(question, assistant)
+    bases |= files_to_search(conversation=conversation)
     asked = _asked_again(conversation) if question.regenerate else _asked(question, conversation)
     received = ReceivedQuestion(
         principal=principal,
@@ -368,14 +371,17 @@ def conversation_rename(*, principal: Principal, conversation: Conversation, tit
 
 @transaction.atomic
 def conversation_delete(*, principal: Principal, conversation: Conversation) -> None:
-    """With its messages and citations. The audit events of its questions stay."""
+    """With its messages, citations and files. The audit events of its questions stay."""
     id_ = conversation.pk
+    conversation_lock(conversation=conversation)
+    files = conversation_files_remove(tenant_id=principal.tenant, conversation_id=id_)
     conversation.delete()
     record(
         tenant_id=principal.tenant,
         actor=principal.actor,
         action="conversation.deleted",
         target=f"conversation:{id_}",
+        files=files,
     )
 
 

@@ -28,6 +28,10 @@ def _cleared_for(level: int) -> str:
 
 _CLEARED = " OR ".join(f"(secrecy = {level} AND {_cleared_for(level)})" for level in range(4))
 READABLE = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_CLEARED})"
+# Of what one actor brought along: whoever else may read the department, an administrator included, does not see it.
+READABLE_TO_OWNER = (
+    f"{OWN_TENANT} AND ({UNRESTRICTED} OR (({_CLEARED}) AND (owner = '' OR owner = (SELECT {ACTOR}))))"
+)
 OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_cleared_for(0)})"
 
 # Conversations and what belongs to them, as their reviewers see it: for SELECT alone.

@@ -28,6 +28,9 @@ class EmbeddingSpace(TenantModel):
 
 
 class KnowledgeBase(TenantModel):
+    """A department's; or, with an `owner` (an actor such as `user:<id>`), the files that this one attached to a
+    conversation, which nobody else sees and no list of knowledge bases shows."""
+
     name = models.CharField(max_length=200)
     department = models.ForeignKey(
         "tenants.Department", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
@@ -40,10 +43,13 @@ class KnowledgeBase(TenantModel):
     next_space = models.ForeignKey(
         EmbeddingSpace, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="+"
     )
+    owner = models.CharField(max_length=64, blank=True, default="", db_default="")
+    conversation = models.UUIDField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="documents_kb_tenant_id"),
+            models.UniqueConstraint(fields=["tenant", "conversation"], name="documents_kb_conversation"),
             models.UniqueConstraint(fields=["tenant", "department", "name"], name="documents_kb_name"),
         ]
 
@@ -74,9 +80,9 @@ class DocumentStatus(models.TextChoices):
 class Document(TenantModel):
     """A document of a knowledge base, known there by its file name.
 
-    `department` and `secrecy` are what the access policy reads: the base's department, and the higher secrecy of the base
-    and the document (`own_secrecy`, if it was given one). Answers see the passages of `live_version` only; switching it is
-    what replaces a version atomically.
+    `department`, `secrecy` and `owner` are what the access policy reads: the base's department and owner, and the higher
+    secrecy of the base and the document (`own_secrecy`, if it was given one). Answers see the passages of `live_version`
+    only; switching it is what replaces a version atomically.
     """
 
     knowledge_base = models.ForeignKey(
@@ -87,6 +93,7 @@ class Document(TenantModel):
     )
     secrecy = models.SmallIntegerField(choices=Secrecy.choices)
     own_secrecy = models.SmallIntegerField(choices=Secrecy.choices, null=True)
+    owner = models.CharField(max_length=64, blank=True, default="", db_default="")
     filename = models.CharField(max_length=255)
     title = models.CharField(max_length=300)
     metadata = models.JSONField(default=dict)

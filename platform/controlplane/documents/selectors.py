@@ -11,7 +11,14 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import NotFound, not_found
-from controlplane.documents.models import Document, IndexJob, KnowledgeBase, Passage, Version
+from controlplane.documents.models import (
+    Document,
+    DocumentStatus,
+    IndexJob,
+    KnowledgeBase,
+    Passage,
+    Version,
+)
 
 PAGE_PASSAGES = 1000
 NEIGHBOURS = 2
@@ -19,11 +26,11 @@ _DRAWN = "pdf"
 
 
 def knowledge_base_list(*, tenant_id: UUID) -> QuerySet[KnowledgeBase]:
-    """With `documents_count`: the documents that the caller may read."""
+    """The departments', with `documents_count`: the documents that the caller may read. Files of conversations are in none."""
     documents = Document.objects.filter(tenant_id=tenant_id, knowledge_base=OuterRef("pk")).order_by()
     count = documents.values("knowledge_base").annotate(n=Count("pk")).values("n")
     return (
-        KnowledgeBase.objects.filter(tenant_id=tenant_id)
+        KnowledgeBase.objects.filter(tenant_id=tenant_id, owner="")
         .select_related("department", "space", "next_space")
         .annotate(documents_count=Coalesce(Subquery(count), 0))
     )
@@ -34,6 +41,41 @@ def knowledge_base_get(*, tenant_id: UUID, base_id: UUID) -> KnowledgeBase:
     if base is None:
         raise not_found(kind=_("knowledge base"), id=base_id)
     return base
+
+
+def conversation_base(*, tenant_id: UUID, conversation_id: UUID) -> KnowledgeBase | None:
+    """What holds the files of the conversation, for the one who attached them. None where there are none."""
+    return KnowledgeBase.objects.filter(tenant_id=tenant_id, conversation=conversation_id).first()
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFiles:
+    """Names of the files of a conversation: those that can be searched, and those that are not ready yet."""
+
+    base_id: UUID
+    searchable: tuple[str, ...]
+    pending: tuple[str, ...]
+
+
+_PENDING = (DocumentStatus.QUEUED, DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
+
+
+def attached_files(*, tenant_id: UUID, conversation_id: UUID) -> AttachedFiles | None:
+    """Two queries; None where no file was ever attached."""
+    base = conversation_base(tenant_id=tenant_id, conversation_id=conversation_id)
+    if base is None:
+        return None
+    latest = Version.objects.filter(document=OuterRef("pk"), number=OuterRef("latest_number"))
+    documents = Document.objects.filter(tenant_id=tenant_id, knowledge_base=base).order_by("pk")
+    rows = documents.annotate(status=Subquery(latest.values("status"))).values_list(
+        "filename", "live_version", "status"
+    )
+    found = list(rows)
+    return AttachedFiles(
+        base_id=base.pk,
+        searchable=tuple(name for name, live, _status in found if live is not None),
+        pending=tuple(name for name, _live, status in found if status in _PENDING),
+    )
 
 
 def _with_jobs(versions: QuerySet[Version]) -> QuerySet[Version]:

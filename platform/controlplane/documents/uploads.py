@@ -16,8 +16,9 @@ ENVELOPE_BYTES = 1024 * 1024
 MIB = 1024 * 1024
 
 
-def too_large() -> TooLarge:
-    limit = settings.MAX_UPLOAD_BYTES
+def too_large(limit: int | None = None) -> TooLarge:
+    """Of a file beyond the limit in bytes, by default that of every upload."""
+    limit = settings.MAX_UPLOAD_BYTES if limit is None else limit
     return TooLarge(
         code="file_too_large",
         field="file",
@@ -27,10 +28,10 @@ def too_large() -> TooLarge:
     )
 
 
-def check_length(content_length: int) -> None:
+def check_length(content_length: int, limit: int | None = None) -> None:
     """Raise TooLarge for a body that says beforehand that it is too long."""
-    if content_length > settings.MAX_UPLOAD_BYTES + ENVELOPE_BYTES:
-        raise too_large()
+    if content_length > (settings.MAX_UPLOAD_BYTES if limit is None else limit) + ENVELOPE_BYTES:
+        raise too_large(limit)
 
 
 class HashedUpload(TemporaryUploadedFile):

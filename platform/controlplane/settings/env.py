@@ -75,6 +75,10 @@ class Env(BaseSettings):
     parse_seconds: float = Field(default=300, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
 
+    # Files that people attach to a conversation.
+    conversation_files: int = Field(default=10, ge=0, description="in one conversation")
+    conversation_file_bytes: int = Field(default=20 * MIB, gt=0)
+
     # Pictures of pages, drawn by a child of the web process for whoever opens a source.
     page_seconds: float = Field(default=20, gt=0)
     page_renders: int = Field(default=2, ge=1, description="pages drawn at once by one web process")

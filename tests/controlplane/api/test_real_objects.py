@@ -54,7 +54,10 @@ class World:
     def address(self, route: str) -> str:
         kind = route.removeprefix("api/v1/").partition("/")[0]
         before, _, rest = route.partition("<")
-        return f"/{before}{self.objects[kind]}{rest.partition('>')[2].replace('<int:number>', '1')}"
+        rest = rest.partition(">")[2]
+        for name, value in (("<int:number>", "1"), ("<uuid:document_id>", self.objects["documents"])):
+            rest = rest.replace(name, value)
+        return f"/{before}{self.objects[kind]}{rest}"
 
 
 def make_world() -> World:
@@ -119,7 +122,7 @@ def methods(address: str) -> list[str]:
 
 
 def call(client: APIClient, route: str, address: str, method: str) -> Any:
-    if method == "POST" and route.endswith("/documents"):
+    if method == "POST" and route.endswith(("/documents", "/files")):
         file = SimpleUploadedFile("a.txt", b"text", content_type="text/plain")
         return client.post(address, {"file": file}, format="multipart")
     kind = route.removeprefix("api/v1/").partition("/")[0]

@@ -89,6 +89,18 @@ def document_upload(
     Raises Forbidden, NotFound, InvalidInput (empty), UnsupportedMedia, Conflict.
     """
     principal.require_write(base.department_id)
+    return document_receive(principal=principal, base=base, upload=upload, secrecy=secrecy, metadata=metadata)
+
+
+def document_receive(
+    *,
+    principal: Principal,
+    base: KnowledgeBase,
+    upload: Upload,
+    secrecy: Secrecy | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Received:
+    """As `document_upload`, in the running transaction, for a caller that has checked who may upload into the base."""
     intake = _Intake(
         principal=principal,
         base=base,
@@ -199,6 +211,7 @@ def _new_version(intake: _Intake) -> Received:
         sha256=upload.sha256,
         size=upload.size,
         secrecy=Secrecy(document.secrecy).slug,
+        **({"conversation": str(intake.base.conversation)} if intake.base.conversation else {}),
     )
     enqueue(PARSE_TASK, tenant_id=str(intake.tenant_id), job_id=str(job.pk))
     return Received(document=document, version=version, job=job)
@@ -233,6 +246,7 @@ def _create(intake: _Intake, fields: Mapping[str, Any]) -> Document:
             return Document.objects.create(
                 **fields,
                 department_id=intake.base.department_id,
+                owner=intake.base.owner,
                 secrecy=intake.effective(intake.secrecy),
                 title=title_of(intake.filename)[:300],
             )
@@ -293,6 +307,11 @@ def _change(
 def document_delete(*, principal: Principal, document: Document) -> None:
     """With every trace, also while it is being indexed. Raises Forbidden."""
     principal.require_write(document.department_id)
+    document_remove(principal=principal, document=document)
+
+
+def document_remove(*, principal: Principal, document: Document) -> None:
+    """As `document_delete`, in the running transaction, for a caller that has checked the permission."""
     with tenant_scope(principal.tenant):
         documents_delete(tenant_id=principal.tenant, documents=Document.objects.filter(pk=document.pk))
     record(
