@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from controlplane.api.rest.auditing import AuditEvents, AuditVerification
-from controlplane.api.rest.tenancy import DepartmentDetail, Departments, Tenants
+from controlplane.api.rest.tenancy import DepartmentDetail, DepartmentLogo, Departments, Tenants
 from controlplane.documents.search_views import search_urlpatterns
 
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("tenants", Tenants.as_view()),
     path("departments", Departments.as_view()),
     path("departments/<str:key>", DepartmentDetail.as_view()),
+    path("departments/<str:key>/logo", DepartmentLogo.as_view()),
     path("audit-events", AuditEvents.as_view()),
     path("audit-events/verify", AuditVerification.as_view()),
     path("", include("controlplane.identity.urls")),

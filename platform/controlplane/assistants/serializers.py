@@ -1,13 +1,25 @@
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from controlplane.assistants.models import Assistant
 from controlplane.assistants.selectors import knowledge_base_ids
+from controlplane.tenants.brands import brands
 from controlplane.tenants.models import Department
 
 
+class BrandSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    color = serializers.CharField(help_text="#rrggbb, which white text can be read on")
+    logo_url = serializers.URLField(allow_null=True)
+
+
 class AssistantSerializer(serializers.ModelSerializer[Assistant]):
+    """`brands` in the context are those of `tenants.brands`, read once for a list."""
+
+    brand = serializers.SerializerMethodField()
     department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
     model = serializers.SerializerMethodField(help_text="what to send as `model` to /v1/chat/completions")
 
@@ -24,9 +36,19 @@ class AssistantSerializer(serializers.ModelSerializer[Assistant]):
             "top_k",
             "greeting",
             "opening_questions",
+            "brand",
             "created_at",
             "updated_at",
         )
+
+    @extend_schema_field(BrandSerializer)
+    def get_brand(self, assistant: Assistant) -> dict[str, str | None]:
+        known = self.context.get("brands") or brands(tenant_id=assistant.tenant_id)
+        brand = known.of(assistant.department_id)
+        # The hash makes a new logo a new address.
+        path = f"/api/v1/departments/{brand.slug}/logo?v={brand.logo[:8]}"
+        logo_url = settings.BASE_URL.rstrip("/") + path if brand.logo else None
+        return {"name": brand.name, "color": brand.color, "logo_url": logo_url}
 
     def get_model(self, assistant: Assistant) -> str:
         return f"assistant:{assistant.slug}"

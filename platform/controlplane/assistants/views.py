@@ -17,6 +17,7 @@ from controlplane.assistants.services import (
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
+from controlplane.tenants.brands import brands
 from controlplane.tenants.selectors import department_get
 
 _CONTENT = ("name", "instructions", "route", "top_k", "greeting", "opening_questions")
@@ -29,6 +30,9 @@ def _content(data: dict[str, Any]) -> AssistantContent:
 class Assistants(PrincipalView):
     permission_classes = (scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),)
     serializer_class = shapes.AssistantSerializer
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "brands": brands(tenant_id=self.principal.tenant)}
 
     @extend_schema(responses=shapes.AssistantSerializer(many=True))
     def get(self, request: Request) -> Response:

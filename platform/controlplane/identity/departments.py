@@ -1,14 +1,27 @@
-"""Moving a department, which moves what people above it and beneath it may read and decide."""
+"""Changing departments: what administrators of one may do with it.
+
+Moving one moves what people above it and beneath it may read and decide.
+"""
 
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import Forbidden
 from controlplane.core.secrecy import Secrecy
+from controlplane.identity.models import ApiKey
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_now
 from controlplane.tenants.models import Department
-from controlplane.tenants.services import department_move, tenant_lock
+from controlplane.tenants.services import (
+    department_change,
+    department_delete,
+    department_logo_remove,
+    department_logo_set,
+    department_move,
+    tenant_lock,
+)
 
 
 @transaction.atomic
@@ -38,3 +51,52 @@ def department_move_by(*, principal: Principal, department: Department, parent: 
     return department_move(
         tenant_id=principal.tenant, actor=principal.actor, department=department, parent=parent
     )
+
+
+@transaction.atomic
+def department_change_by(
+    *, principal: Principal, department: Department, parent: Department | None = None, **changes: str
+) -> Department:
+    """Move it, where `parent` is another one, and change its name and brand. Raises Forbidden, InvalidInput."""
+    if parent is not None:
+        department = department_move_by(principal=principal, department=department, parent=parent)
+    if changes:
+        _lock_administered(principal, department)
+        department = department_change(
+            tenant_id=principal.tenant, actor=principal.actor, department=department, **changes
+        )
+    return department
+
+
+@transaction.atomic
+def department_logo_set_by(*, principal: Principal, department: Department, content: bytes) -> None:
+    """Raises Forbidden, TooLarge, UnsupportedMedia, InvalidInput."""
+    _lock_administered(principal, department)
+    department_logo_set(
+        tenant_id=principal.tenant, actor=principal.actor, department=department, content=content
+    )
+
+
+@transaction.atomic
+def department_logo_remove_by(*, principal: Principal, department: Department) -> None:
+    """Raises Forbidden."""
+    _lock_administered(principal, department)
+    department_logo_remove(tenant_id=principal.tenant, actor=principal.actor, department=department)
+
+
+@transaction.atomic
+def department_delete_by(*, principal: Principal, department: Department) -> None:
+    """Raises Forbidden, Conflict for one that is not empty.
+
+    Keys that have ended are no content: they go with it, as every key that they made has ended too. The trail keeps them.
+    """
+    _lock_administered(principal, department)
+    dead = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
+    ApiKey.objects.filter(dead, tenant_id=principal.tenant, department=department).delete()
+    department_delete(tenant_id=principal.tenant, actor=principal.actor, department=department)
+
+
+def _lock_administered(principal: Principal, department: Department) -> None:
+    """What the principal holds is asked again under the lock. Raises Forbidden."""
+    tenant_lock(tenant_id=principal.tenant)
+    principal_now(principal=principal).require_admin(department.pk)

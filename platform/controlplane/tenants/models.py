@@ -30,6 +30,9 @@ class Department(TenantModel):
         db_constraint=False,
         related_name="children",
     )
+    # How its assistants present themselves; what is empty is that of the department above.
+    brand_name = models.CharField(max_length=60, blank=True, default="", db_default="")
+    brand_color = models.CharField(max_length=7, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -39,6 +42,19 @@ class Department(TenantModel):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class DepartmentLogo(TenantModel):
+    """Apart from the department, which is read with every request. `png` was made here, from whatever was uploaded."""
+
+    department = models.OneToOneField(
+        Department, on_delete=models.DO_NOTHING, db_constraint=False, related_name="logo"
+    )
+    png = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.sha256
 
 
 class Role(models.TextChoices):

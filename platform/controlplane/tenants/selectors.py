@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import ForeignObjectRel, Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import not_found
@@ -60,6 +60,44 @@ def department_get(*, tenant_id: UUID, key: str | UUID) -> Department:
     if found is None:
         raise not_found(kind=_("department"), id=key)
     return found
+
+
+_CONTENTS = {
+    "tenants.Membership": _("members"),
+    "tenants.Department": _("departments beneath it"),
+    "identity.ApiKey": _("API keys"),
+    "documents.KnowledgeBase": _("knowledge bases"),
+    "assistants.Assistant": _("assistants"),
+}
+# They follow what is counted already, or go with the department.
+_UNCOUNTED = frozenset({"documents.Document", "tenants.DepartmentLogo"})
+
+
+def department_contents(*, department: Department) -> dict[str, int]:
+    """`{kind: number}` of all that refers to the department. Needs a scope that sees everything.
+
+    Read from the models, so that what a later app hangs on departments is counted from its first day.
+    """
+    contents: dict[str, int] = {}
+    for relation in Department._meta.get_fields(include_hidden=True):
+        if not (
+            isinstance(relation, ForeignObjectRel) and relation.related_model._meta.label not in _UNCOUNTED
+        ):
+            continue
+        model: type[Model] = relation.related_model
+        rows = model._default_manager.filter(**{relation.field.name: department})
+        kind = str(_CONTENTS.get(model._meta.label, model._meta.verbose_name_plural))
+        if any(field.name == "owner" for field in model._meta.fields):
+            # What people brought along for themselves: no list shows it to an administrator.
+            _count(contents, str(_("files attached to conversations")), rows.exclude(owner=""))
+            rows = rows.filter(owner="")
+        _count(contents, kind, rows)
+    return contents
+
+
+def _count(contents: dict[str, int], kind: str, rows: QuerySet[Model]) -> None:
+    if count := rows.count():
+        contents[kind] = contents.get(kind, 0) + count
 
 
 def membership_list(*, tenant_id: UUID) -> QuerySet[Membership]:

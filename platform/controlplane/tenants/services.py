@@ -1,5 +1,6 @@
 """Tenants, departments and memberships: every change of who belongs where."""
 
+import hashlib
 from uuid import UUID
 
 from django.db import transaction
@@ -9,8 +10,10 @@ from controlplane.audit.services import record
 from controlplane.core.problems import Conflict, InvalidInput
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
-from controlplane.tenants.models import Department, Membership, Role, Tenant
-from controlplane.tenants.selectors import department_tree
+from controlplane.tenants.colors import check_brand_color
+from controlplane.tenants.logos import normalised_logo
+from controlplane.tenants.models import Department, DepartmentLogo, Membership, Role, Tenant
+from controlplane.tenants.selectors import department_contents, department_tree
 
 ROOT_SLUG = "root"
 
@@ -77,6 +80,92 @@ def department_move(*, tenant_id: UUID, actor: str, department: Department, pare
         parent=parent.slug,
     )
     return department
+
+
+@transaction.atomic
+def department_change(*, tenant_id: UUID, actor: str, department: Department, **changes: str) -> Department:
+    """Its `name`, `brand_name` or `brand_color`; an empty brand is that of the department above.
+
+    Raises InvalidInput for a colour that white text cannot be read on.
+    """
+    tenant_lock(tenant_id=tenant_id)
+    changed = {field: value for field, value in changes.items() if getattr(department, field) != value}
+    if color := changed.get("brand_color"):
+        check_brand_color(color=color)
+    if not changed:
+        return department
+    for field, value in changed.items():
+        setattr(department, field, value)
+    department.save(update_fields=list(changed))
+    record(
+        tenant_id=tenant_id,
+        actor=actor,
+        action="department.changed",
+        target=f"department:{department.pk}",
+        **changed,
+    )
+    return department
+
+
+@transaction.atomic
+def department_logo_set(*, tenant_id: UUID, actor: str, department: Department, content: bytes) -> None:
+    """Raises TooLarge, UnsupportedMedia, InvalidInput."""
+    png = normalised_logo(content=content)
+    sha256 = hashlib.sha256(png).hexdigest()
+    DepartmentLogo.objects.update_or_create(
+        tenant_id=tenant_id, department=department, defaults={"png": png, "sha256": sha256}
+    )
+    record(
+        tenant_id=tenant_id,
+        actor=actor,
+        action="department.logo_set",
+        target=f"department:{department.pk}",
+        sha256=sha256,
+    )
+
+
+@transaction.atomic
+def department_logo_remove(*, tenant_id: UUID, actor: str, department: Department) -> None:
+    """Its own; that of the department above is shown from now on. Removing none is no error, and no event."""
+    removed, _models = DepartmentLogo.objects.filter(tenant_id=tenant_id, department=department).delete()
+    if removed:
+        record(
+            tenant_id=tenant_id,
+            actor=actor,
+            action="department.logo_removed",
+            target=f"department:{department.pk}",
+        )
+
+
+@transaction.atomic
+def department_delete(*, tenant_id: UUID, actor: str, department: Department) -> None:
+    """One that is empty. Raises Conflict, which says what is in the way; also for the root."""
+    tenant_lock(tenant_id=tenant_id)
+    if department.parent_id is None:
+        raise Conflict(
+            code="department_root",
+            detail=_("The topmost department is the organisation itself."),
+            remedy=_("Rename it instead."),
+        )
+    with scoped(Scope(tenant_id=tenant_id, unrestricted=True)):
+        occupied = department_contents(department=department)
+        if not occupied:
+            Department.objects.filter(tenant_id=tenant_id, pk=department.pk).delete()
+    if occupied:
+        raise Conflict(
+            code="department_not_empty",
+            detail=_("The department still has: %(contents)s.")
+            % {"contents": ", ".join(f"{kind} ({count})" for kind, count in occupied.items())},
+            remedy=_("Move these elsewhere or delete them first."),
+            contents={str(kind): count for kind, count in occupied.items()},
+        )
+    record(
+        tenant_id=tenant_id,
+        actor=actor,
+        action="department.deleted",
+        target=f"department:{department.pk}",
+        slug=department.slug,
+    )
 
 
 @transaction.atomic

@@ -23,7 +23,7 @@ from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import Blob, Document, IndexJob, KnowledgeBase, Version
 from controlplane.identity.models import KeyScope
-from controlplane.tenants.models import Membership
+from controlplane.tenants.models import DepartmentLogo, Membership
 from tests.controlplane.api.test_every_endpoint import ALL, METHODS
 from tests.controlplane.core import catalogue
 from tests.controlplane.knowledge import Text, make_assistant, make_base
@@ -70,6 +70,7 @@ def make_world() -> World:
     )
     person = organisation.member(organisation.lending)
     with tenant_scope(organisation.tenant.pk):
+        DepartmentLogo.objects.create(**own, department=organisation.finance, png=b"png", sha256="0" * 64)
         document = Document.objects.get(knowledge_base=base)
         path = storages["documents"].save(f"{document.pk}", ContentFile(pdf_of("text")))
         Version.objects.filter(document=document).update(format="pdf")
@@ -122,6 +123,9 @@ def methods(address: str) -> list[str]:
 
 
 def call(client: APIClient, route: str, address: str, method: str) -> Any:
+    if route.endswith("/logo") and method == "PUT":
+        picture = SimpleUploadedFile("a.png", b"text", content_type="image/png")
+        return client.put(address, {"file": picture}, format="multipart")
     if method == "POST" and route.endswith(("/documents", "/files")):
         file = SimpleUploadedFile("a.txt", b"text", content_type="text/plain")
         return client.post(address, {"file": file}, format="multipart")

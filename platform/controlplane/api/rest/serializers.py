@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from controlplane.tenants.models import Department, Tenant
@@ -43,7 +44,7 @@ class DepartmentSerializer(serializers.ModelSerializer[Department]):
 
     class Meta:
         model = Department
-        fields = ("id", "slug", "name", "parent", "created_at")
+        fields = ("id", "slug", "name", "parent", "brand_name", "brand_color", "created_at")
 
 
 class DepartmentWrite(serializers.Serializer[Department]):
@@ -52,5 +53,25 @@ class DepartmentWrite(serializers.Serializer[Department]):
     parent = serializers.CharField(default="root", help_text=_PARENT)  # type: ignore[assignment]
 
 
-class DepartmentMove(serializers.Serializer[Department]):
-    parent = serializers.CharField(help_text=_PARENT)  # type: ignore[assignment]
+class DepartmentChange(serializers.Serializer[Department]):
+    """An empty brand is that of the department above."""
+
+    parent = serializers.CharField(required=False, help_text=_PARENT)  # type: ignore[assignment]
+    name = serializers.CharField(required=False, max_length=200)
+    brand_name = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    brand_color = serializers.RegexField(
+        "^#[0-9a-f]{6}$",
+        required=False,
+        allow_blank=True,
+        help_text="#rrggbb",
+        error_messages={"invalid": _("Give the colour as #rrggbb.")},
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("brand_color"), str):
+            data = {**data, "brand_color": data["brand_color"].lower()}
+        return super().to_internal_value(data)
+
+
+class LogoForm(serializers.Serializer[Any]):
+    file = serializers.FileField(allow_empty_file=True, max_length=None)
