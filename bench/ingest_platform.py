@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from deploy.embedded.children import EMBED_QUEUES, PARSE_PROCESSES, PARSE_QUEUES
+from deploy.commands import EMBED_QUEUES, PARSE_PROCESSES, PARSE_QUEUES
 from deploy.embedded.ports import LOOPBACK, find_free
 from deploy.embedded.testing import Leashed, Servers, choose_servers, start_postgres, start_valkey
 

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.embedded import ports
 from deploy.embedded.console import Console
+from deploy.embedded.environment import with_secret_files
 from deploy.embedded.errors import StartError, StateInUseError
 from deploy.embedded.leash import PR_SET_PDEATHSIG, prctl
 from deploy.embedded.report import show_failure
@@ -30,12 +32,14 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     console = Console()
     try:
-        settings = read_settings(environment=os.environ, root=Path.cwd())
-        if options.command == "down":
+        down_asked = options.command == "down"  # for which no secret is needed
+        inherited = os.environ if down_asked else with_secret_files(os.environ)
+        settings = read_settings(environment=inherited, root=Path.cwd())
+        if down_asked:
             return down(settings=settings, console=console)
         if options.command == "up" and options.detach:
             return up_detached(settings=settings, console=console)
-        return up(settings=settings, console=console)
+        return up(settings=settings, console=console, inherited=inherited)
     except StartError as error:
         show_failure(console=console, error=error)
         return EXIT_FAILED
@@ -55,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def up(*, settings: Settings, console: Console) -> int:
+def up(*, settings: Settings, console: Console, inherited: Mapping[str, str]) -> int:
     """Exit status: 0 after a stop that was asked for; StartError and 1 are failures."""
     if os.environ.get("MAKELEVEL"):
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # if make is killed, nobody is left to stop us
@@ -63,7 +67,7 @@ def up(*, settings: Settings, console: Console) -> int:
     state.prepare()
     lock = take_lock(settings=settings, state=state, console=console)
     ports.require_free(port=settings.port, host=settings.host)
-    stack = Stack(settings=settings, state=state, console=console, lock=lock.descriptor, inherited=os.environ)
+    stack = Stack(settings=settings, state=state, console=console, lock=lock.descriptor, inherited=inherited)
     console.event("Karez", f"starting; state in {state.directory}")
     return asyncio.run(_run(stack=stack, console=console))
 

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from deploy import commands
+from deploy.commands import ENGINE_NAMES, WEB_STOP_SECONDS
 from deploy.embedded import environment
-from deploy.embedded.environment import ENGINE_CONTEXT_TOKENS, ENGINE_NAMES
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.probes import LogLine, http_ok
 from deploy.embedded.process import Process
@@ -13,16 +14,9 @@ from deploy.embedded.settings import Settings, local_host
 from deploy.embedded.state import Secrets, State
 
 WORKER_STOP_SECONDS = 9.0  # a warm shutdown: the task under way may end; a killed one is given out again
-WEB_STOP_SECONDS = 5.0
 MODEL_STOP_SECONDS = 1.0  # nothing to save
 ENGINE_START_SECONDS = 180.0  # a gigabyte from a slow disk
-ENGINE_SLOTS = 2
 WORKER_SILENT_SECONDS = 30.0
-# Both take `default` besides: the sweep must not wait behind long embeddings, nor behind a long parse.
-PARSE_QUEUES, PARSE_PROCESSES = "parse,default", 1
-# Four: with two the embedding service was idle a third of the time, while both loaded batches into the database.
-EMBED_QUEUES, EMBED_PROCESSES = "embed,default", 4
-CELERY = ("celery", "-A", "controlplane")
 
 # Ended in this order; within a stage together. The seconds add up to at most 15.
 STOP_STAGES = (
@@ -43,12 +37,12 @@ class Children:
     def migrate(self, *, owner_environment: Mapping[str, str]) -> Process:
         return self._python(
             name="migrate",
-            arguments=("manage.py", "migrate", "--noinput"),
+            arguments=commands.migrate(),
             environment=owner_environment,
         )
 
     def load_demo(self) -> Process:
-        return self._python(name="load-demo", arguments=("manage.py", "load_demo"))
+        return self._python(name="load-demo", arguments=commands.load_demo())
 
     def first_question(self) -> Process:
         return self._python(
@@ -67,14 +61,10 @@ class Children:
 
     def engine(self, *, model: str, port: int) -> Process:
         """`model`: path of the GGUF file."""
-        limits = ("--slots", str(ENGINE_SLOTS), "--context", str(ENGINE_CONTEXT_TOKENS))
         alias = ENGINE_NAMES[self.settings.model]
         process = self._python(
             name="engine",
-            arguments=(
-                *("-m", "inference.llamacpp.server", "--model", model, "--alias", alias),
-                *("--host", LOOPBACK, "--port", str(port), *limits),
-            ),
+            arguments=commands.engine(model=model, alias=alias, host=LOOPBACK, port=port),
             environment=self._model_environment(KAREZ_ENGINE_API_KEY=self.secrets.engine_api_key),
         )
         return replace(
@@ -89,10 +79,7 @@ class Children:
         model = self.settings.embedding_model
         process = self._python(
             name="embedding",
-            arguments=(
-                *("-m", "inference.embedding.server", "--model", model),
-                *("--host", LOOPBACK, "--port", str(port)),
-            ),
+            arguments=commands.embedding(model=model, host=LOOPBACK, port=port),
             environment=self._model_environment(KAREZ_EMBEDDING_API_KEY=self.secrets.embedding_api_key),
         )
         return replace(
@@ -105,10 +92,7 @@ class Children:
     def worker(self, *, short_name: str, queues: str, processes: int) -> Process:
         process = self._python(
             name=f"worker-{short_name}",
-            arguments=(
-                *("-m", *CELERY, "worker", "-Q", queues, "-c", str(processes), "--pool", "prefork"),
-                *("-n", f"{short_name}@%h", "--without-gossip", "--without-mingle", "-l", "INFO"),
-            ),
+            arguments=commands.worker(short_name=short_name, queues=queues, processes=processes),
         )
         written = LogLine(log=process.log, text=" ready.", otherwise_seconds=WORKER_SILENT_SECONDS)
         return replace(
@@ -121,23 +105,13 @@ class Children:
 
     def beat(self) -> Process:
         schedule = str(self.state.folder("run") / "beat-schedule")
-        pid_file = ("--pidfile", "")  # the supervisor's lock keeps a second one out
-        process = self._python(
-            name="beat", arguments=("-m", *CELERY, "beat", "-s", schedule, *pid_file, "-l", "INFO")
-        )
+        process = self._python(name="beat", arguments=commands.beat(schedule=schedule))
         started = LogLine(log=process.log, text="beat", otherwise_seconds=WORKER_SILENT_SECONDS)
         return replace(process, ready=started, before_start=started.forget)
 
     def web(self) -> Process:
         settings = self.settings
-        process = self._python(
-            name="web",
-            arguments=(
-                *("-m", "uvicorn", "controlplane.asgi:application"),
-                *("--host", settings.host, "--port", str(settings.port)),
-                *("--timeout-graceful-shutdown", str(int(WEB_STOP_SECONDS) - 1), "--no-server-header"),
-            ),
-        )
+        process = self._python(name="web", arguments=commands.web(host=settings.host, port=settings.port))
         # Any answer of the application will do; it has no more to say before the database is loaded.
         ready = http_ok(host=local_host(settings.host), port=settings.port, path="/healthz", below=500)
         note = f"{settings.host}:{settings.port}"

@@ -5,8 +5,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploy.commands import ENGINE_CONTEXT_TOKENS, ENGINE_NAMES
+from deploy.embedded.errors import SettingError
 from deploy.embedded.settings import Settings
 from deploy.embedded.state import Secrets
+from inference.secret_files import SUFFIX, SecretFileError, read_secret
 
 # Never handed down as they are: each child gets its own, or none.
 WITHHELD = frozenset(
@@ -14,8 +17,6 @@ WITHHELD = frozenset(
 )
 # With it the interpreter would compile the platform anew at every start.
 DROPPED = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"})
-ENGINE_NAMES = {"1.5b": "qwen2.5-coder-1.5b", "0.5b": "qwen2.5-coder-0.5b"}
-ENGINE_CONTEXT_TOKENS = 4096
 OUR_SECRETS = frozenset({"KAREZ_SECRET_KEY", "KAREZ_EMBEDDING_API_KEY", "KAREZ_ENGINE_API_KEY"})
 
 
@@ -29,6 +30,20 @@ class Addresses:
     cache_url: str
     embedding_url: str
     engine_url: str  # empty: no engine of ours
+
+
+def with_secret_files(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The same environment with the content of KAREZ_…_FILE in place of the name of the file.
+
+    Raises SettingError, which names the variable and the file.
+    """
+    names = {*WITHHELD, *OUR_SECRETS, "KAREZ_ENGINES"}
+    kept = {name: value for name, value in inherited.items() if name.removesuffix(SUFFIX) not in names}
+    try:
+        found = {name: read_secret(name=name, environment=inherited) for name in names}
+    except SecretFileError as error:
+        raise SettingError(str(error)) from None
+    return kept | {name: value for name, value in found.items() if value is not None}
 
 
 def common(*, settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:

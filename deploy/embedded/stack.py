@@ -10,17 +10,11 @@ import asyncio
 import os
 from collections.abc import Mapping
 
+from deploy.commands import EMBED_PROCESSES, EMBED_QUEUES, ENGINE_NAMES, PARSE_PROCESSES, PARSE_QUEUES
 from deploy.embedded import environment, ports
-from deploy.embedded.children import (
-    EMBED_PROCESSES,
-    EMBED_QUEUES,
-    PARSE_PROCESSES,
-    PARSE_QUEUES,
-    STOP_STAGES,
-    Children,
-)
+from deploy.embedded.children import STOP_STAGES, Children
 from deploy.embedded.console import Console
-from deploy.embedded.environment import ENGINE_NAMES, Addresses
+from deploy.embedded.environment import Addresses
 from deploy.embedded.errors import ProcessFailedError
 from deploy.embedded.memory import measure_stack
 from deploy.embedded.ports import LOOPBACK

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import uvicorn
 
 from inference.process import die_with_parent, ensure_environment
+from inference.secret_files import SecretFileError, read_secret
 
 API_KEY_VARIABLE = "KAREZ_EMBEDDING_API_KEY"
 EXIT_MODEL, EXIT_PORT = 3, 4
@@ -81,7 +82,10 @@ def parse_settings(
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args(arguments)
-    key = environment.get(API_KEY_VARIABLE, "")
+    try:
+        key = read_secret(name=API_KEY_VARIABLE, environment=environment)
+    except SecretFileError as error:
+        parser.error(str(error))
     if not key:
         parser.error(f"{API_KEY_VARIABLE} is not set: the server never runs without a key")
     if given.threads < 1:

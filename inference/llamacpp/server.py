@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.process import die_with_parent, ensure_environment
+from inference.secret_files import SecretFileError, read_secret
 
 API_KEY_VARIABLE = "KAREZ_ENGINE_API_KEY"
 # The wheel's OpenMP spins while it waits: beside other processes that costs three quarters of the speed.
@@ -84,7 +85,10 @@ def parse_settings(*, arguments: Sequence[str] | None, environment: Mapping[str,
     parser.add_argument("--threads", type=_positive, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--repack", action="store_true", help="faster for several requests, more memory")
     given = parser.parse_args(arguments)
-    key = environment.get(API_KEY_VARIABLE, "")
+    try:
+        key = read_secret(name=API_KEY_VARIABLE, environment=environment)
+    except SecretFileError as error:
+        parser.error(str(error))
     if not key:
         parser.error(f"{API_KEY_VARIABLE} is not set: the engine is never served without a key")
     return LlamaSettings(**vars(given), api_key=key)

@@ -115,7 +115,8 @@ def make_project(*, user: int | None = None, parent_mode: int = 0o755) -> Projec
     parent.chmod(parent_mode)
     root = parent / "坎儿井 部署" / "karez clone"
     shutil.copytree(STANDINS, root)
-    (root / "deploy").symlink_to(ROOT / "deploy")
+    for shared in ("deploy", "inference/secret_files.py"):
+        (root / shared).symlink_to(ROOT / shared)
     if user:
         _link_packages(root)
     for path in (root, *root.rglob("*")):

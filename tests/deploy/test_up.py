@@ -176,6 +176,17 @@ def test_engines_of_the_operator_are_handed_on_and_none_is_started(project: Proj
     assert not (project.root / "engine.environment.json").exists()
 
 
+def test_secrets_of_the_operator_may_lie_in_files(project: Project) -> None:
+    key = project.root / "key of the engine"
+    key.write_text("hush-hush\n")
+    project.up(
+        KAREZ_ENGINES="http://127.0.0.1:9/v1", KAREZ_ENGINE_API_KEY_FILE=str(key), KAREZ_MODEL="none"
+    ).until(READY)
+    web = project.recorded("web")
+    assert web["KAREZ_ENGINE_API_KEY"] == "hush-hush"
+    assert "KAREZ_ENGINE_API_KEY_FILE" not in web
+
+
 def test_servers_of_the_operator_are_used(project: Project) -> None:
     host = make_project()
     try:
@@ -203,6 +214,7 @@ def test_servers_of_the_operator_are_used(project: Project) -> None:
         ({"KAREZ_PORT": "eighty"}, "KAREZ_PORT=eighty is not a port number"),
         ({"KAREZ_MODEL": "70b"}, "KAREZ_MODEL=70b is unknown; choose one of 1.5b, 0.5b, none"),
         ({"KAREZ_DATABASE_URL": "postgresql://h/d"}, "must be given together"),
+        ({"KAREZ_SECRET_KEY_FILE": "/no/where"}, "KAREZ_SECRET_KEY_FILE: /no/where cannot be read"),
         ({"KAREZ_PG_BIN": "/no/where"}, "There is no PostgreSQL in /no/where (KAREZ_PG_BIN)"),
     ],
 )

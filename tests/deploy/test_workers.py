@@ -1,7 +1,7 @@
 """Which worker takes what."""
 
 from controlplane.core.queue import DEFAULT_QUEUE, QUEUES
-from deploy.embedded.children import EMBED_QUEUES, PARSE_QUEUES
+from deploy.commands import EMBED_QUEUES, PARSE_QUEUES
 
 
 def test_every_queue_has_a_worker_and_long_work_of_one_kind_does_not_keep_the_sweep_waiting() -> None:

@@ -1,24 +1,49 @@
 """Every environment variable the platform reads, typed, in one place.
 
-A missing secret is an error at start, never a default; `Env.load()` names each variable that is missing or malformed.
+A missing secret is an error at start, never a default; `load_env()` names each variable that is missing or malformed.
+Every secret, and KAREZ_ENGINES, which may hold keys, can lie in a file instead: `KAREZ_SECRET_KEY_FILE=/run/secrets/…`.
 """
 
+import os
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from inference.secret_files import SUFFIX, read_secret
 
 MIB = 1024 * 1024
 SHORTEST_SECRET = 32
 PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+VARIABLES = "KAREZ_"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """The values of KAREZ_…_FILE variables."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = VARIABLES + field_name.upper()
+        if not os.environ.get(name + SUFFIX) or not may_lie_in_a_file(name=field_name, field=field):
+            return None, field_name, False
+        return read_secret(name=name, environment=os.environ), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def may_lie_in_a_file(*, name: str, field: FieldInfo) -> bool:
+    return name == "engines" or SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 class Env(BaseSettings):
     # Errors name the variable and never what it holds: most of these are secrets.
-    model_config = SettingsConfigDict(env_prefix="KAREZ_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=VARIABLES, extra="ignore", hide_input_in_errors=True)
 
     secret_key: SecretStr = Field(description="signs sessions; at least 32 characters")
     session_idle_seconds: int = Field(
@@ -115,11 +140,22 @@ class Env(BaseSettings):
             )
         return self
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, SecretFiles(settings_cls), env_settings
+
     @property
     def files_dir(self) -> Path:
         return self.state_dir / "files"
 
 
 def load_env() -> Env:
-    """Raise pydantic's ValidationError, which names each missing or malformed variable."""
+    """Raise pydantic's ValidationError, which names each missing or malformed variable, and file of a secret."""
     return Env.model_validate({})
