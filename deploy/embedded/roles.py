@@ -8,11 +8,10 @@ same way.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import psycopg
 from psycopg import sql
-
-from deploy.embedded.postgres import Cluster
 
 OWNER, APP, DATABASE = "karez_owner", "karez_app", "karez"
 EXTENSIONS = ("vector", "pg_trgm", "btree_gin", "unaccent")
@@ -35,6 +34,14 @@ APP_LIMITS = {
 }
 
 
+class Server(Protocol):
+    """Where a PostgreSQL is, and its superuser: the embedded cluster, or any other (`deploy.database`)."""
+
+    def url(self, *, user: str, password: str, database: str) -> str: ...
+
+    def superuser_url(self, database: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Urls:
     owner: str
@@ -42,7 +49,7 @@ class Urls:
 
 
 def apply(
-    *, cluster: Cluster, owner_password: str, app_password: str, may_create_databases: bool = False
+    *, cluster: Server, owner_password: str, app_password: str, may_create_databases: bool = False
 ) -> Urls:
     """Bring roles, extensions, the database and its privileges to the described state.
 
@@ -69,7 +76,7 @@ def apply(
     return urls(cluster=cluster, owner_password=owner_password, app_password=app_password)
 
 
-def urls(*, cluster: Cluster, owner_password: str, app_password: str) -> Urls:
+def urls(*, cluster: Server, owner_password: str, app_password: str) -> Urls:
     """What the roles connect with; the server need not run."""
     return Urls(
         owner=cluster.url(user=OWNER, password=owner_password, database=DATABASE),
@@ -77,7 +84,7 @@ def urls(*, cluster: Cluster, owner_password: str, app_password: str) -> Urls:
     )
 
 
-def _connect(cluster: Cluster, database: str) -> psycopg.Connection:
+def _connect(cluster: Server, database: str) -> psycopg.Connection:
     return psycopg.connect(cluster.superuser_url(database), autocommit=True, connect_timeout=CONNECT_SECONDS)
 
 
