@@ -20,13 +20,14 @@ down: ## stop what `make up` started on this state
 test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
 	$(PYTHON) -m pytest $(ARGS)
 
-check: install-dev ## lint, formatting, types, import contracts, migrations
+check: install-dev ## lint, formatting, types, import contracts, compose, migrations
 	test ! -e platform/__init__.py
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(WITH_SETTINGS) $(PYTHON) -m mypy
 	MYPYPATH=bench $(WITH_SETTINGS) $(PYTHON) -m mypy bench/*.py
 	$(PYTHON) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(PYTHON) -m deploy.check_compose
 	KAREZ_DATABASE_POOL=0 $(WITH_SETTINGS) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 fmt: install-dev ## format the code and sort its imports
@@ -37,7 +38,7 @@ messages: install-dev ## take new texts from the source into the Chinese catalog
 	$(PYTHON) -m deploy.messages
 
 lock: install-dev ## pin requirements/*.in into requirements/*.txt
-	for name in base embedded dev; do \
+	for name in base models embedded dev; do \
 	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done

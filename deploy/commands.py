@@ -50,3 +50,7 @@ def engine(*, model: str, alias: str, host: str, port: int) -> Command:
 
 def embedding(*, model: str, host: str, port: int) -> Command:
     return "-m", "inference.embedding.server", "--model", model, "--host", host, "--port", str(port)
+
+
+def chat(*, host: str, port: int) -> Command:
+    return "-m", "frontend.chat", "--host", host, "--port", str(port)

@@ -6,7 +6,8 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import celeryd_init, heartbeat_sent, worker_process_init
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
@@ -28,3 +29,10 @@ def _take_time(**_: Any) -> None:
 def _die_with_the_parent(**_: Any) -> None:
     """A pool process whose worker was killed outright must not go on alone."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@heartbeat_sent.connect
+def _show_life(**_: Any) -> None:
+    """For a health check that costs nothing: asking the worker over the broker starts Django each time."""
+    if settings.ENV.heartbeat_file:
+        settings.ENV.heartbeat_file.touch()

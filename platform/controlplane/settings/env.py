@@ -70,6 +70,10 @@ class Env(BaseSettings):
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    heartbeat_file: Path | None = Field(
+        default=None, description="a worker touches it every few seconds while it hears the broker"
+    )
+
     # Uploads: a directory under state_dir, or any S3-compatible store when a bucket is named.
     max_upload_bytes: int = Field(default=200 * MIB, gt=0)
     s3_bucket: str = ""

