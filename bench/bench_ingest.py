@@ -23,7 +23,7 @@ import httpx
 import psutil
 from ingest_platform import Platform, running_platform
 
-from deploy.embedded.children import EMBED_PROCESSES
+from deploy.commands import EMBED_PROCESSES
 from deploy.embedded.ports import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[1]
