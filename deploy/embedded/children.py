@@ -10,7 +10,7 @@ from deploy.embedded import environment
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.probes import LogLine, http_ok
 from deploy.embedded.process import Process
-from deploy.embedded.settings import Settings, local_host
+from deploy.embedded.settings import Settings
 from deploy.embedded.state import Secrets, State
 
 WORKER_STOP_SECONDS = 9.0  # a warm shutdown: the task under way may end; a killed one is given out again
@@ -47,9 +47,15 @@ class Children:
     def first_question(self) -> Process:
         return self._python(
             name="first-question",
-            arguments=("-m", "deploy.embedded.first_question", str(self.state.access_file)),
+            arguments=("-m", "deploy.embedded.first_question", str(self.state.access_file), *self._address()),
             environment=environment.common(settings=self.settings, inherited=self.inherited),
         )
+
+    def _address(self) -> tuple[str, ...]:
+        """From this machine, where the name that others use may lead elsewhere, or nowhere yet."""
+        certificate = self.settings.certificate
+        pinned = ("--certificate", str(certificate.chain)) if certificate else ()
+        return "--address", self.settings.local_url, *pinned
 
     def fetch_model(self) -> Process:
         cache = ("--cache-dir", self.settings.cache_dir) if self.settings.cache_dir else ()
@@ -109,13 +115,24 @@ class Children:
         started = LogLine(log=process.log, text="beat", otherwise_seconds=WORKER_SILENT_SECONDS)
         return replace(process, ready=started, before_start=started.forget)
 
-    def web(self) -> Process:
+    def chat(self, *, name: str, port: int, web_port: int) -> Process:
         settings = self.settings
-        process = self._python(name="web", arguments=commands.web(host=settings.host, port=settings.port))
+        control_url = f"http://{LOOPBACK}:{web_port}{settings.url_prefix}"
+        process = self._python(
+            name=name,
+            arguments=commands.chat(host=LOOPBACK, port=port),
+            environment=environment.chat(
+                settings=settings, control_url=control_url, inherited=self.inherited
+            ),
+        )
+        ready = http_ok(port=port, path=f"{settings.url_prefix}/chat/healthz")
+        return replace(process, ready=ready, note=f"{LOOPBACK}:{port}")
+
+    def web(self, *, port: int) -> Process:
+        process = self._python(name="web", arguments=commands.web(host=LOOPBACK, port=port))
         # Any answer of the application will do; it has no more to say before the database is loaded.
-        ready = http_ok(host=local_host(settings.host), port=settings.port, path="/healthz", below=500)
-        note = f"{settings.host}:{settings.port}"
-        return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=note)
+        ready = http_ok(port=port, path="/healthz", below=500)
+        return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=f"{LOOPBACK}:{port}")
 
     def _python(
         self, *, name: str, arguments: tuple[str, ...], environment: Mapping[str, str] | None = None

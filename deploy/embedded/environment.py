@@ -17,6 +17,11 @@ WITHHELD = frozenset(
 )
 # With it the interpreter would compile the platform anew at every start.
 DROPPED = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"})
+# Of the caller's environment: whatever else is in it may be a secret.
+CHAT_KEEPS = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
+    *("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONUTF8", "OMP_WAIT_POLICY"),
+)
 OUR_SECRETS = frozenset({"KAREZ_SECRET_KEY", "KAREZ_EMBEDDING_API_KEY", "KAREZ_ENGINE_API_KEY"})
 
 
@@ -80,12 +85,28 @@ def platform(
         "KAREZ_SECRET_KEY": inherited.get("KAREZ_SECRET_KEY") or secrets.secret_key,
         "KAREZ_STATE_DIR": str(settings.state_dir),
         "KAREZ_PORT": str(settings.port),
+        "KAREZ_URL_PREFIX": settings.url_prefix,
         "KAREZ_BASE_URL": settings.base_url,
+        # Ours, beside those the operator counts.
+        "KAREZ_TRUSTED_PROXIES": str(settings.trusted_proxies + 1),
         "KAREZ_ENGINES": _engines(settings=settings, secrets=secrets, url=addresses.engine_url),
         **_given(inherited, "KAREZ_ENGINE_API_KEY"),
         "KAREZ_EMBEDDING_URL": addresses.embedding_url,
         "KAREZ_EMBEDDING_API_KEY": _embedding_key(settings, secrets, inherited),
         "KAREZ_EMBEDDING_MODEL": settings.embedding_model,
+    }
+
+
+def chat(*, settings: Settings, control_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """For the chat processes, which speak HTTP to the platform as their users do: no address of a database, no secret."""
+    given = common(settings=settings, inherited=inherited)
+    return {
+        **{name: given[name] for name in CHAT_KEEPS if name in given},
+        "HF_HUB_OFFLINE": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "KAREZ_CONTROL_URL": control_url,
+        "KAREZ_URL_PREFIX": settings.url_prefix,
+        "KAREZ_STATE_DIR": str(settings.state_dir),
     }
 
 

@@ -1,15 +1,17 @@
-"""Asks one question through the public API and prints the cited answer: `… first_question var/access.json`.
+"""Asks one question through the public API and prints the cited answer: `… first_question var/access.json --address URL`.
 
 It is the operator's proof that the whole chain works, so it goes the way a client goes: HTTP, an API key, the
 OpenAI protocol, streaming. Exit status 1 with a reason on any other outcome than an answer.
 """
 
+import argparse
 import json
 import os
+import ssl
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -41,12 +43,19 @@ class Citation:
     page: int | None
 
 
-def main(access_file: Path) -> int:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("access", type=Path)
+    parser.add_argument("--address", help="instead of the one in the file")
+    parser.add_argument("--certificate", type=Path, help="which the server must show, whatever name is in it")
+    options = parser.parse_args(arguments)
     try:
-        department = first_department(json.loads(access_file.read_text(encoding="utf-8")))
+        department = first_department(json.loads(options.access.read_text(encoding="utf-8")))
+        if options.address:
+            department = replace(department, base_url=options.address)
         question = opening_question(slug=department.slug)
         print(f"{department.model}  ? {question}", flush=True)
-        ask(department=department, question=question)
+        ask(department=department, question=question, verify=pinned(options.certificate))
     except (NotAnswered, OSError, ValueError, KeyError) as error:
         print(f"no answer: {error}")
         return 1
@@ -78,7 +87,17 @@ def opening_question(*, slug: str) -> str:
     return chosen or (suggested[0] if suggested else DEFAULT_QUESTION)
 
 
-def ask(*, department: Department, question: str) -> None:
+def pinned(certificate: Path | None) -> ssl.SSLContext | bool:
+    """Trust that certificate and no other; its name is that of the platform, and we come by another one."""
+    if certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def ask(*, department: Department, question: str, verify: ssl.SSLContext | bool = True) -> None:
     """Stream the answer to stdout, then its citations. Raises NotAnswered."""
     body = {
         "model": department.model,
@@ -93,7 +112,7 @@ def ask(*, department: Department, question: str) -> None:
     try:
         # The address is this machine's: a proxy of the environment has no part in it.
         with (
-            httpx.Client(timeout=timeout, trust_env=False) as client,
+            httpx.Client(timeout=timeout, trust_env=False, verify=verify) as client,
             client.stream("POST", url, json=body, headers=headers) as response,
         ):
             if response.status_code != httpx.codes.OK:
@@ -163,4 +182,4 @@ def show_citations(citations: list[Citation]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,19 @@ def http_ok(*, port: int, path: str, host: str = LOOPBACK, below: int = 300) -> 
             return False
         finally:
             connection.close()
+
+    return blocking(ask)
+
+
+def accepts(*, host: str, port: int) -> Probe:
+    """Something listens there."""
+
+    def ask() -> bool:
+        try:
+            with socket.create_connection((host, port), timeout=ANSWER_SECONDS):
+                return True
+        except OSError:
+            return False
 
     return blocking(ask)
 

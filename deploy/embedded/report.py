@@ -41,7 +41,9 @@ def _addresses(*, settings: Settings, state: State, engine: str) -> list[tuple[s
     admin = access.get("admin")
     email = admin.get("email", "") if isinstance(admin, dict) else ""
     return [
-        ("platform API", f"{settings.base_url}/api/v1/   (description: /api/v1/openapi.json)"),
+        ("console", f"{settings.base_url}/"),
+        *([("chat", f"{settings.base_url}/chat")] if settings.chat_processes else []),
+        ("platform API", f"{settings.base_url}/api/v1/   (description: openapi.json)"),
         ("OpenAI API", f"{settings.base_url}/v1"),
         ("engine", engine),
         ("administrator", f"{email or 'none yet'}"),

@@ -1,17 +1,21 @@
-"""PostgreSQL and Valkey as supervised processes."""
+"""PostgreSQL, Valkey and Caddy as supervised processes."""
 
 import signal
 
 from deploy.embedded import roles
+from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.postgres import MINIMAL_ENVIRONMENT, STOP_SIGNAL, Cluster, Place, place
-from deploy.embedded.probes import blocking
+from deploy.embedded.probes import accepts, blocking
 from deploy.embedded.process import Process
-from deploy.embedded.settings import Settings
+from deploy.embedded.proxy import Proxy
+from deploy.embedded.proxy import find_binary as find_caddy
+from deploy.embedded.settings import Settings, local_host
 from deploy.embedded.state import Secrets, State
 from deploy.embedded.valkey import Valkey, find_binary
 
 POSTGRES_STOP_SECONDS = 4.0
 VALKEY_STOP_SECONDS = 2.0
+PROXY_STOP_SECONDS = 5.0  # its own patience with requests under way is a second less
 
 
 def make_cluster(*, settings: Settings, state: State, secrets: Secrets, port: int) -> tuple[Cluster, Place]:
@@ -82,4 +86,31 @@ def valkey_process(*, valkey: Valkey, state: State) -> Process:
         before_start=valkey.write_configuration,
         stop_seconds=VALKEY_STOP_SECONDS,
         note=f"127.0.0.1:{valkey.port}",
+    )
+
+
+def make_proxy(*, settings: Settings, state: State, web_port: int, chat_ports: tuple[int, ...]) -> Proxy:
+    return Proxy(
+        binary=find_caddy(settings.caddy_binary),
+        directory=state.folder("proxy"),
+        host=settings.host,
+        port=settings.port,
+        prefix=settings.url_prefix,
+        web=f"{LOOPBACK}:{web_port}",
+        chat=tuple(f"{LOOPBACK}:{port}" for port in chat_ports),
+        certificate=settings.certificate,
+        trusted_hops=settings.trusted_proxies,
+    )
+
+
+def proxy_process(*, proxy: Proxy, state: State) -> Process:
+    return Process(
+        name="proxy",
+        command=tuple(proxy.command()),
+        environment=proxy.environment(),
+        log=state.log("proxy"),
+        directory=proxy.directory,
+        ready=accepts(host=local_host(proxy.host), port=proxy.port),
+        stop_seconds=PROXY_STOP_SECONDS,
+        note=f"{proxy.host}:{proxy.port}",
     )

@@ -1,14 +1,23 @@
 """What the operator chose, from the environment, checked before anything is started."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from deploy.embedded.errors import SettingError
+from deploy.embedded.proxy import Certificate
 
 MODELS = ("1.5b", "0.5b", "none")
 EMBEDDINGS = ("use", "e5")
+PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # as the platform's own settings have it
+MOST_CHAT_PROCESSES = 32
+CHAT_PROGRAM = Path("frontend/chat/__main__.py")
+
+Value = Callable[..., str]  # of a variable by its name without KAREZ_, or the default that follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,11 @@ class Settings:
     state_dir: Path
     host: str
     port: int
+    url_prefix: str
     base_url: str
+    certificate: Certificate | None
+    trusted_proxies: int
+    chat_processes: int
     model: str
     cache_dir: str
     embedding_model: Literal["use", "e5"]
@@ -31,6 +44,12 @@ class Settings:
     embedding_url: str
     postgres_binaries: str
     valkey_binary: str
+    caddy_binary: str
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the platform, whatever others call it."""
+        return _local_url(self.host, self.port, self.url_prefix, self.certificate)
 
 
 def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
@@ -39,7 +58,7 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
     def value(name: str, default: str = "") -> str:
         return environment.get(f"KAREZ_{name}", "").strip() or default
 
-    port = _port(value("PORT", "8000"))
+    port = _number("PORT", value("PORT", "8000"), 1, 65535, "a port number")
     host = value("HOST", "0.0.0.0")  # noqa: S104 - the one address that is meant for others
     database, owner = value("DATABASE_URL"), value("OWNER_DATABASE_URL")
     if bool(database) != bool(owner):
@@ -50,12 +69,25 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
     broker = value("BROKER_URL")
     if value("CACHE_URL") and not broker:
         raise SettingError("KAREZ_CACHE_URL needs KAREZ_BROKER_URL beside it.")
+    prefix, certificate = _prefix(value("URL_PREFIX")), _certificate(value)
+    base_url = value("BASE_URL", _local_url(host, port, prefix, certificate)).rstrip("/")
+    _require_agreement(base_url=base_url, prefix=prefix, certificate=certificate)
+    chat_default = "1" if (root / CHAT_PROGRAM).exists() else "0"
     return Settings(
         root=root,
         state_dir=(root / Path(value("STATE_DIR", "var")).expanduser()).resolve(),
         host=host,
         port=port,
-        base_url=value("BASE_URL", f"http://{_bracketed(local_host(host))}:{port}"),
+        url_prefix=prefix,
+        base_url=base_url,
+        certificate=certificate,
+        trusted_proxies=_number(
+            "TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0"), 0, 16, "a number of proxies"
+        ),
+        chat_processes=_number(
+            *("CHAT_PROCESSES", value("CHAT_PROCESSES", chat_default), 0, MOST_CHAT_PROCESSES),
+            "a number of processes",
+        ),
         model=_choice("MODEL", value("MODEL", "1.5b"), MODELS),
         cache_dir=value("CACHE_DIR"),
         embedding_model=cast(
@@ -69,6 +101,7 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
         embedding_url=value("EMBEDDING_URL"),
         postgres_binaries=value("PG_BIN"),
         valkey_binary=value("VALKEY_BIN"),
+        caddy_binary=value("CADDY_BIN"),
     )
 
 
@@ -81,9 +114,47 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise SettingError(f"KAREZ_PORT={text} is not a port number (1 to 65535).")
+def _local_url(host: str, port: int, prefix: str, certificate: Certificate | None) -> str:
+    scheme = "https" if certificate else "http"
+    return f"{scheme}://{_bracketed(local_host(host))}:{port}{prefix}"
+
+
+def _prefix(text: str) -> str:
+    if not PREFIX.fullmatch(text):
+        raise SettingError(
+            f"KAREZ_URL_PREFIX={text} is no path: it begins with a slash and ends without one, as /llm; "
+            "between the slashes stand letters, digits and . _ -"
+        )
+    return text
+
+
+def _certificate(value: Value) -> Certificate | None:
+    chain, key = value("TLS_CERT"), value("TLS_KEY")
+    if bool(chain) != bool(key):
+        raise SettingError("KAREZ_TLS_CERT and KAREZ_TLS_KEY, two files, must be given together.")
+    if not chain:
+        return None
+    paths = []
+    for name, path in (("TLS_CERT", chain), ("TLS_KEY", key)):
+        paths.append(Path(path).expanduser().resolve())
+        if not os.access(paths[-1], os.R_OK):
+            raise SettingError(f"KAREZ_{name}={path} cannot be read.")
+    return Certificate(chain=paths[0], key=paths[1])
+
+
+def _require_agreement(*, base_url: str, prefix: str, certificate: Certificate | None) -> None:
+    if urlsplit(base_url).path != prefix:
+        raise SettingError(
+            f"KAREZ_BASE_URL={base_url} must end with KAREZ_URL_PREFIX ({prefix or 'empty'}): "
+            "links are made from the one and answered under the other."
+        )
+    if certificate and not base_url.startswith("https://"):
+        raise SettingError(f"KAREZ_BASE_URL={base_url} must begin with https:// beside KAREZ_TLS_CERT.")
+
+
+def _number(name: str, text: str, least: int, most: int, what: str) -> int:
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise SettingError(f"KAREZ_{name}={text} is not {what} ({least} to {most}).")
     return int(text)
 
 

@@ -1,9 +1,9 @@
 """The whole start, step by step: what waits for what, and what runs meanwhile.
 
-postgres ─▶ roles ─▶ migrate ─┬▶ workers, beat ─┐
-valkey ───────────────────────┼▶ web ───────────┼▶ demonstration tenant ─▶ first question ─▶ ready
-embedding ────────────────────┘                 │
-model ─▶ engine ────────────────────────────────┘
+postgres ─▶ roles ─▶ migrate ─┬▶ workers, beat ─┬▶ demonstration tenant ─▶ first question ─▶ ready
+valkey ───────────────────────┼▶ web ───────────┘                            │
+embedding ────────────────────┘                                              │
+model ─▶ engine, proxy, chat ────────────────────────────────────────────────┘
 """
 
 import asyncio
@@ -25,15 +25,17 @@ from deploy.embedded.services import (
     apply_roles,
     initdb_process,
     make_cluster,
+    make_proxy,
     make_valkey,
     postgres_process,
+    proxy_process,
     valkey_process,
 )
 from deploy.embedded.settings import Settings
 from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
 
-PORT_NAMES = ("postgres", "valkey", "embedding", "engine")
+PORT_NAMES = ("postgres", "valkey", "embedding", "engine", "web")
 MODEL_SUFFIX = ".gguf"
 ANSWERED = "first-question-answered"
 WITHOUT_ENGINE = "none: answers quote the best passages instead"
@@ -55,7 +57,8 @@ class Stack:
         self._inherited = inherited
         self._supervisor = Supervisor(console=console, lock=lock, on_change=self._write_status)
         self._secrets = state.secrets()
-        self._ports = ports.remembered(state=state, names=PORT_NAMES)
+        self._chats = chat_names(settings.chat_processes)
+        self._ports = ports.remembered(state=state, names=(*PORT_NAMES, *self._chats))
         self._own_engine = not settings.engines and settings.model != "none"
         self._phase = "starting"
 
@@ -70,17 +73,20 @@ class Stack:
             asyncio.create_task(self._start_valkey()),
             asyncio.create_task(self._start_embedding()),
             asyncio.create_task(self._start_engine()),
+            asyncio.create_task(self._start_proxy()),
+            asyncio.create_task(self._start_chat()),
         )
-        postgres, valkey, embedding, engine = tasks
+        postgres, valkey, embedding, engine, proxy, chat = tasks
         try:
             urls = await postgres
-            await asyncio.gather(self._migrate(urls), valkey, embedding)
+            await asyncio.gather(self._migrate(urls), valkey, embedding, proxy)
             children = self._children(urls=urls)
-            await asyncio.gather(*(self._supervisor.start(process) for process in _platform(children)))
+            await asyncio.gather(*(self._supervisor.start(process) for process in self._platform(children)))
             await self._run(children.load_demo())
             if self._own_engine and not await engine:
                 self._own_engine = False
                 await self._go_on_without_engine(urls)
+            await chat
             await self._ask_first_question(children)
         finally:
             for task in tasks:
@@ -172,6 +178,24 @@ class Stack:
             return
         await self._supervisor.start(self._children().embedding(port=self._ports["embedding"]))
 
+    async def _start_proxy(self) -> None:
+        """First of all: whoever comes early reads that the platform is starting."""
+        proxy = make_proxy(
+            settings=self._settings,
+            state=self._state,
+            web_port=self._ports["web"],
+            chat_ports=tuple(self._ports[name] for name in self._chats),
+        )
+        await self._supervisor.start(proxy_process(proxy=proxy, state=self._state))
+
+    async def _start_chat(self) -> None:
+        children = self._children()
+        processes = [
+            children.chat(name=name, port=self._ports[name], web_port=self._ports["web"])
+            for name in self._chats
+        ]
+        await asyncio.gather(*(self._supervisor.start(process) for process in processes))
+
     async def _start_engine(self) -> bool:
         """Whether our own engine runs. Without one the platform still answers, by quoting."""
         if not self._own_engine:
@@ -194,7 +218,7 @@ class Stack:
         await self._run(self._children(urls=urls).migrate(owner_environment=owner))
 
     async def _go_on_without_engine(self, urls: Urls) -> None:
-        processes = _platform(self._children(urls=urls))
+        processes = self._platform(self._children(urls=urls))
         await asyncio.gather(*(self._supervisor.replace(process) for process in processes))
 
     async def _ask_first_question(self, children: Children) -> None:
@@ -228,6 +252,14 @@ class Stack:
             platform_environment=platform,
         )
 
+    def _platform(self, children: Children) -> tuple[Process, ...]:
+        return (
+            children.web(port=self._ports["web"]),
+            children.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
+            children.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
+            children.beat(),
+        )
+
     def _platform_environment(self, addresses: Addresses) -> dict[str, str]:
         return environment.platform(
             settings=self._settings, secrets=self._secrets, addresses=addresses, inherited=self._inherited
@@ -246,10 +278,5 @@ class Stack:
         )
 
 
-def _platform(children: Children) -> tuple[Process, ...]:
-    return (
-        children.web(),
-        children.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
-        children.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
-        children.beat(),
-    )
+def chat_names(count: int) -> tuple[str, ...]:
+    return ("chat",) if count == 1 else tuple(f"chat-{number}" for number in range(1, count + 1))

@@ -3,7 +3,7 @@
 secrets.json   0600   generated passwords and keys
 ports.json            the internal port of each service, kept between starts
 access.json    0600   addresses and keys of the demonstration tenant (written by load_demo)
-postgres/ valkey/ files/ log/ run/
+postgres/ valkey/ files/ static/ proxy/ chat/ log/ run/
 """
 
 import fcntl
@@ -27,7 +27,7 @@ SECRET_NAMES = (
     "engine_api_key",
 )
 SECRET_BYTES = 32
-FOLDERS = ("files", "log", "run", "valkey")
+FOLDERS = ("chat", "files", "log", "proxy", "run", "valkey")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """The first question: what is asked, and what is shown of a stream."""
 
 import json
+import ssl
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from deploy.embedded.first_question import (
     deltas,
     first_department,
     opening_question,
+    pinned,
     read_citations,
     show_citations,
 )
@@ -56,6 +60,29 @@ def test_a_stream_is_read_with_its_citations() -> None:
 def test_an_error_in_the_stream_is_no_answer() -> None:
     with pytest.raises(NotAnswered, match="engine is down"):
         list(deltas(['data: {"error": {"message": "engine is down"}}']))
+
+
+def test_a_certificate_is_trusted_alone_and_under_any_name(tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    subprocess.run(
+        [*command, "-subj", "/CN=x", "-keyout", key, "-out", chain], check=True, capture_output=True
+    )
+    context = pinned(chain)
+    assert isinstance(context, ssl.SSLContext)
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert not context.check_hostname
+    assert len(context.get_ca_certs()) <= 1
+    assert pinned(None) is True
 
 
 def test_citations_are_shown_once_each_in_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,10 +96,40 @@ def test_every_child_gets_the_secrets_it_needs_and_no_other(project: Project) ->
     assert held("migrate") == {*platform, "postgres_owner"} - {"postgres_app"}
     for name in ("web", "parse", "embed", "beat", "load_demo"):
         assert held(name) == platform
+    assert held("chat") == set()
     assert held("embedding") == {"embedding_api_key"}
     assert held("engine") == {"engine_api_key"}
     for private in ("secrets.json", "access.json", "valkey/valkey.conf", "log/postgres.log"):
         assert (project.root / "var" / private).stat().st_mode & 0o077 == 0
+
+
+def test_the_chat_process_knows_where_the_platform_is_and_nothing_else(project: Project) -> None:
+    secret = {"KAREZ_S3_SECRET_KEY": "s3-secret", "AWS_SECRET_ACCESS_KEY": "aws-secret"}
+    project.up(KAREZ_URL_PREFIX="/llm", **secret).until(READY)
+    chat, ports = project.recorded("chat"), project.state("ports.json")
+    assert {name: value for name, value in chat.items() if name.startswith("KAREZ_")} == {
+        "KAREZ_CONTROL_URL": f"http://127.0.0.1:{ports['web']}/llm",
+        "KAREZ_URL_PREFIX": "/llm",
+        "KAREZ_STATE_DIR": str(project.root / "var"),
+    }
+    assert not set(secret.values()) & set(chat.values())
+    assert (project.root / "var/chat").stat().st_mode & 0o777 == 0o700
+    web = project.recorded("web")
+    assert web["KAREZ_BASE_URL"] == f"http://127.0.0.1:{project.port}/llm"
+    assert (web["KAREZ_URL_PREFIX"], web["KAREZ_TRUSTED_PROXIES"]) == ("/llm", "1")
+    with urllib.request.urlopen(f"{web['KAREZ_BASE_URL']}/chat/healthz", timeout=5) as answer:
+        assert answer.read().decode() == f"chat-{ports['chat']}/llm/chat/healthz"
+
+
+def test_several_chat_processes_or_none(project: Project) -> None:
+    start = project.up(KAREZ_CHAT_PROCESSES="2")
+    start.until(READY)
+    assert {"chat-1", "chat-2"} <= project.state("run/status.json")["leashes"].keys()
+    assert start.interrupt() == 0
+    start = project.up(KAREZ_CHAT_PROCESSES="0")
+    said = start.until(READY)
+    assert not [name for name in project.state("run/status.json")["leashes"] if name.startswith("chat")]
+    assert "/chat" not in said.rpartition("console")[2]
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_works(project: Project) -> None:
@@ -119,11 +149,11 @@ def test_killed_servers_come_back(project: Project) -> None:
     start = project.up()
     start.until(READY)
     leashes = project.state("run/status.json")["leashes"]
-    for name in ("postgres", "valkey", "web"):
+    for name in ("postgres", "valkey", "web", "proxy", "chat"):
         children = [pid for pid, parent in parents().items() if parent == leashes[name]]
         assert len(children) == 1
         os.kill(children[0], signal.SIGKILL)
-    for name in ("postgres", "valkey", "web"):
+    for name in ("postgres", "valkey", "web", "proxy", "chat"):
         said = start.until(f"{name:<13} ready again (restart 1)")
         assert f"{name:<13} ended: killed by SIGKILL; starting again in 0.5 s" in said
     with psycopg.connect(project.recorded("web")["KAREZ_DATABASE_URL"]) as connection:
@@ -201,7 +231,7 @@ def test_servers_of_the_operator_are_used(project: Project) -> None:
         assert project.recorded("migrate")["KAREZ_DATABASE_URL"] == given["KAREZ_OWNER_DATABASE_URL"]
         assert project.recorded("web")["KAREZ_CACHE_URL"] == given["KAREZ_BROKER_URL"]
         assert sorted(project.state("run/status.json")["leashes"]) == [
-            *("beat", "embedding", "engine", "web", "worker-embed", "worker-parse")
+            *("beat", "chat", "embedding", "engine", "proxy", "web", "worker-embed", "worker-parse")
         ]
         assert project.state("access.json")["starts"] == 2
     finally:
@@ -212,6 +242,12 @@ def test_servers_of_the_operator_are_used(project: Project) -> None:
     ("given", "message"),
     [
         ({"KAREZ_PORT": "eighty"}, "KAREZ_PORT=eighty is not a port number"),
+        ({"KAREZ_URL_PREFIX": "llm/"}, "KAREZ_URL_PREFIX=llm/ is no path"),
+        ({"KAREZ_URL_PREFIX": "/llm", "KAREZ_BASE_URL": "http://h"}, "must end with KAREZ_URL_PREFIX (/llm)"),
+        ({"KAREZ_TLS_CERT": "/c.pem"}, "must be given together"),
+        ({"KAREZ_TLS_CERT": "/no/c", "KAREZ_TLS_KEY": "/no/k"}, "KAREZ_TLS_CERT=/no/c cannot be read"),
+        ({"KAREZ_CHAT_PROCESSES": "-1"}, "KAREZ_CHAT_PROCESSES=-1 is not a number of processes (0 to 32)"),
+        ({"KAREZ_CADDY_BIN": "/no/where"}, "There is no /no/where (KAREZ_CADDY_BIN)"),
         ({"KAREZ_MODEL": "70b"}, "KAREZ_MODEL=70b is unknown; choose one of 1.5b, 0.5b, none"),
         ({"KAREZ_DATABASE_URL": "postgresql://h/d"}, "must be given together"),
         ({"KAREZ_SECRET_KEY_FILE": "/no/where"}, "KAREZ_SECRET_KEY_FILE: /no/where cannot be read"),

@@ -38,11 +38,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def begin(state: Path, *, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    """`before`: a command that starts the platform's."""
+def begin(state: Path, *, before: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
+    """`before`: a command that starts the platform's; `more`: settings."""
     # The suite's own settings must not reach it: it finds everything by itself, as for a newcomer.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAREZ_") or k in KEPT}
-    environment |= {"KAREZ_STATE_DIR": str(state), "KAREZ_PORT": str(free_port())}
+    environment |= {"KAREZ_STATE_DIR": str(state), "KAREZ_PORT": str(free_port()), **more}
     environment.setdefault("KAREZ_MODEL", "0.5b")
     return subprocess.Popen(
         [*before, sys.executable, "-m", "deploy.embedded", "up"],

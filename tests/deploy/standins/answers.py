@@ -14,10 +14,14 @@ ANNOTATION = {
 }
 
 
+NAME = ""
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health" else 404)
+        self.send_response(200 if self.path.endswith(("/health", "/healthz")) else 404)
         self.end_headers()
+        self.wfile.write(f"{NAME}{self.path}".encode())
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -46,5 +50,11 @@ def option(name: str) -> str:
 
 
 def serve(name: str) -> None:
-    record(name)
-    ThreadingHTTPServer((option("--host"), int(option("--port"))), Handler).serve_forever()
+    serve_at(option("--host"), int(option("--port")), name)
+
+
+def serve_at(host: str, port: int, name: str) -> None:
+    global NAME
+    NAME = name
+    record(name.partition("-")[0])
+    ThreadingHTTPServer((host, port), Handler).serve_forever()
