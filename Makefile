@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search
+.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -43,7 +43,7 @@ lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
-bench: bench-start bench-ingest bench-search ## every measurement
+bench: bench-start bench-ingest bench-search bench-proxy ## every measurement
 
 bench-start: install ## cold and warm start, memory of the idle stack
 	@$(PYTHON) bench/bench_start.py
@@ -53,6 +53,9 @@ bench-ingest: install-dev ## documents in: passages per second
 
 bench-search: install-dev ## search latency and recall at 100 k passages
 	@$(PYTHON) bench/bench_search.py
+
+bench-proxy: install-dev ## what the reverse proxy costs: first byte, chunks, uploads
+	@$(PYTHON) bench/bench_proxy.py
 
 install:
 	@sh deploy/embedded/install.sh
