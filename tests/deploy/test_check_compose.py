@@ -43,7 +43,7 @@ def test_our_files_are_in_order(tree: Path) -> None:
         ("  models: {}\n", "  models: {}\n  spare: {}\n", "volumes: spare is not used"),
         ("secrets: [postgres_password]", "secrets: [postgres]", "secrets: postgres is not declared"),
         ("      postgres: {condition", "      postgress: {condition", "roles depends on postgress"),
-        ("proxy/Caddyfile}", "proxy/Gone}", "proxy: there is no deploy/images/proxy/Gone"),
+        ("proxy/Caddyfile}", "proxy/Gone}", "proxy: there is no deploy/proxy/Gone"),
         ("chat/Dockerfile", "chat/Gone", "chat: there is no deploy/images/chat/Gone"),
         ('user: "999:1000"', 'user: "0:0"', "valkey: wanted: user is a fixed number"),
         ("  read_only: true", "  read_only: false", "proxy: wanted: read_only"),
