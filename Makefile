@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy
+.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -38,12 +38,12 @@ messages: install-dev ## take new texts from the source into the Chinese catalog
 	$(PYTHON) -m deploy.messages
 
 lock: install-dev ## pin requirements/*.in into requirements/*.txt
-	for name in base models embedded dev; do \
+	for name in base models embedded chat dev; do \
 	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
-bench: bench-start bench-ingest bench-search bench-proxy ## every measurement
+bench: bench-start bench-ingest bench-search bench-proxy bench-chat ## every measurement
 
 bench-start: install ## cold and warm start, memory of the idle stack
 	@$(PYTHON) bench/bench_start.py
@@ -56,6 +56,9 @@ bench-search: install-dev ## search latency and recall at 100 k passages
 
 bench-proxy: install-dev ## what the reverse proxy costs: first byte, chunks, uploads
 	@$(PYTHON) bench/bench_proxy.py
+
+bench-chat: install-dev ## concurrent streamed answers through the chat process
+	@$(PYTHON) bench/bench_chat.py
 
 install:
 	@sh deploy/embedded/install.sh

@@ -7,8 +7,8 @@
 set -eu
 
 venv=.venv
-sets="base embedded"
-[ "${1:-}" = dev ] && sets="base embedded dev"
+sets="base embedded chat"
+[ "${1:-}" = dev ] && sets="base embedded chat dev"
 # Meant for the children of a test runner, not for a virtual environment that is started many times.
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH || true
 
@@ -134,8 +134,8 @@ install_packages
 compile
 rm -f "$venv"/.karez-*
 printf '%s\n' "$wanted" > "$stamp"
-if [ "$sets" = "base embedded dev" ]; then
-    sets="base embedded"
-    requirements_hash > "$venv/.karez-base-embedded"
+if [ "$sets" = "base embedded chat dev" ]; then
+    sets="base embedded chat"
+    requirements_hash > "$venv/.karez-base-embedded-chat"
 fi
 say "done"

@@ -1,0 +1,40 @@
+// What is said of a failure, and when it may be tried again.
+import { h, icon, t } from "./dom.js";
+
+export function isQuota(problem) {
+  return /quota|budget/.test(problem.code);
+}
+
+export function problemText(problem) {
+  if (isQuota(problem)) return problem.told || t("error_quota");
+  if (problem.status === 429 && !/busy|many/.test(problem.code)) return t("error_limit");
+  const own = `error_${problem.code}`;
+  if (t(own) !== own) return t(own);
+  if (problem.told) return problem.told;
+  if (problem.status === 403) return t("error_forbidden");
+  if (problem.status === 404) return t("error_not_found");
+  return t("error_other");
+}
+
+// A card in the conversation, with a button that waits as long as it was told to.
+export function problemCard({ problem, title, detail = "", retry }) {
+  const button = retry && h("button", { type: "button", class: "button", onclick: () => { clearInterval(timer); retry(); } }, icon("again", 16), h("span", {}, t("retry")));
+  let left = Math.ceil(problem.retryAfter ?? 0);
+  let timer = 0;
+  const count = () => {
+    if (!button) return;
+    const waits = left > 0 && left <= 600;
+    button.disabled = waits;
+    button.lastElementChild.textContent = waits ? t("retry_in", { seconds: left }) : t("retry");
+    if (!waits) clearInterval(timer);
+    left -= 1;
+  };
+  if (problem.status === 429 || left > 0) timer = setInterval(count, 1000);
+  count();
+  return h(
+    "div",
+    { class: "notice failed", role: "alert" },
+    icon("warn", 20),
+    h("div", {}, h("strong", {}, title), h("p", {}, [problemText(problem), detail].filter(Boolean).join(" ")), button && h("div", { class: "notice-actions" }, button)),
+  );
+}

@@ -1,0 +1,154 @@
+"""Markdown of an answer to HTML that may be put into the page as it is.
+
+Answers repeat what stands in documents, so all of it is hostile: no HTML of theirs, no images, no links but http(s) and
+the platform's own paths. Tags and attributes come from the rules below alone.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from frontend.chat.math_marks import add_math
+
+# What would look wrong for a moment, until the rest of it comes: half a mark, half an emphasis.
+_UNFINISHED = re.compile(r"(?:\[\d{0,3}|[*_~`$\\]{1,3})$")
+_MARK = re.compile(r"\[(\d{1,3})\](?![(\[:])")
+_ALLOWED_LINK = re.compile(r"(?:https?://[^/\s\\]|/(?![/\\]))[^\s\\]*", re.IGNORECASE)
+
+
+class IncrementalMarkdown:
+    """The blocks of a text that grows at its end. What can no longer change is parsed once."""
+
+    def __init__(self) -> None:
+        self.blocks: list[str] = []
+        self._settled_blocks = 0
+        self._settled_characters = 0
+
+    def update(self, text: str) -> None:
+        tail = _presentable(text[self._settled_characters :])
+        found = _blocks(tail, known=None)
+        self.blocks[self._settled_blocks :] = [html for html, _line in found]
+        if len(found) > 1:
+            # The last block may still grow; those before it have ended.
+            self._settled_blocks += len(found) - 1
+            self._settled_characters += _offset(tail, found[-1][1])
+
+
+def _presentable(tail: str) -> str:
+    tail = _UNFINISHED.sub("", tail, count=1)
+    last = tail.rpartition("\n\n")[2].lstrip("\n")
+    # The head of a table is a line of bars until the line below it is there.
+    return tail[: len(tail) - len(last)] if last.startswith("|") and last.count("\n") < 2 else tail
+
+
+def render(text: str, *, known: Collection[int] | None) -> list[str]:
+    """The blocks of a finished text. `[n]` is a mark of the `known` citations; of any number while they are not known."""
+    return [html for html, _line in _blocks(text, known=known)]
+
+
+def _blocks(text: str, *, known: Collection[int] | None) -> list[tuple[str, int]]:
+    """Each top-level block as HTML, and the line it begins on."""
+    tokens = _MARKDOWN.parse(text, env := {"known": known})
+    found: list[tuple[str, int]] = []
+    begin = depth = 0
+    for place, token in enumerate(tokens):
+        depth += token.nesting
+        if depth == 0:
+            html = _MARKDOWN.renderer.render(tokens[begin : place + 1], _MARKDOWN.options, env)
+            found.append((html, (tokens[begin].map or [0, 0])[0]))
+            begin = place + 1
+    return found
+
+
+def _offset(text: str, line: int) -> int:
+    position = 0
+    for _ in range(line):
+        position = text.index("\n", position) + 1
+    return position
+
+
+def _validate(url: str) -> bool:
+    return bool(_ALLOWED_LINK.fullmatch(url.strip()))
+
+
+def _cite(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] != "[" or not (found := _MARK.match(state.src, state.pos)):
+        return False
+    known = state.env.get("known")
+    if known is not None and int(found[1]) not in known:
+        return False
+    if not silent:
+        state.push("cite", "button", 0).content = str(int(found[1]))
+    state.pos = found.end()
+    return True
+
+
+def _render_cite(
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    number = tokens[index].content
+    return f'<button type="button" class="cite" data-cite="{number}">{number}</button>'
+
+
+def _render_link(
+    self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    tokens[index].attrSet("target", "_blank")
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _render_image(
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    """As text: an image would tell its host who reads this, and when."""
+    source = str(tokens[index].attrGet("src") or "")
+    return f'<span class="image-as-text">{escapeHtml(f"![{tokens[index].content}]({source})")}</span>'
+
+
+def _render_code(
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    language = tokens[index].info.strip().split(" ")[0][:20]
+    return (
+        f'<div class="code" data-language="{escapeHtml(language)}"><pre tabindex="0"><code>'
+        f"{escapeHtml(tokens[index].content)}</code></pre></div>\n"
+    )
+
+
+def _render_table_open(
+    _self: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    return '<div class="table" tabindex="0"><table>\n'
+
+
+def _render_table_close(
+    _self: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
+) -> str:
+    return "</table></div>\n"
+
+
+def _markdown() -> MarkdownIt:
+    md = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    # Definitions would let the end of a text change its beginning.
+    md.disable(["reference", "html_block", "html_inline"])
+    md.validateLink = _validate  # type: ignore[method-assign]
+    add_math(md)
+    md.inline.ruler.before("link", "cite", _cite)
+    md.add_render_rule("cite", _render_cite)
+    md.add_render_rule("link_open", _render_link)
+    md.add_render_rule("image", _render_image)
+    md.add_render_rule("fence", _render_code)
+    md.add_render_rule("code_block", _render_code)
+    md.add_render_rule("table_open", _render_table_open)
+    md.add_render_rule("table_close", _render_table_close)
+    return md
+
+
+_MARKDOWN = _markdown()
