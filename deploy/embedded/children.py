@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from deploy import commands
-from deploy.commands import ENGINE_NAMES, WEB_STOP_SECONDS
+from deploy.commands import (
+    EMBED_PROCESSES,
+    EMBED_QUEUES,
+    ENGINE_NAMES,
+    PARSE_PROCESSES,
+    PARSE_QUEUES,
+    WEB_STOP_SECONDS,
+)
 from deploy.embedded import environment
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.probes import LogLine, http_ok
@@ -133,6 +140,15 @@ class Children:
         # Any answer of the application will do; it has no more to say before the database is loaded.
         ready = http_ok(port=port, path="/healthz", below=500)
         return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=f"{LOOPBACK}:{port}")
+
+    def platform(self, *, web_port: int) -> tuple[Process, ...]:
+        """What needs the database, and everything before it."""
+        return (
+            self.web(port=web_port),
+            self.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
+            self.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
+            self.beat(),
+        )
 
     def _python(
         self, *, name: str, arguments: tuple[str, ...], environment: Mapping[str, str] | None = None

@@ -15,7 +15,6 @@ MODELS = ("1.5b", "0.5b", "none")
 EMBEDDINGS = ("use", "e5")
 PREFIX = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")  # as the platform's own settings have it
 MOST_CHAT_PROCESSES = 32
-CHAT_PROGRAM = Path("frontend/chat/__main__.py")
 
 Value = Callable[..., str]  # of a variable by its name without KAREZ_, or the default that follows
 
@@ -72,7 +71,6 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
     prefix, certificate = _prefix(value("URL_PREFIX")), _certificate(value)
     base_url = value("BASE_URL", _local_url(host, port, prefix, certificate)).rstrip("/")
     _require_agreement(base_url=base_url, prefix=prefix, certificate=certificate)
-    chat_default = "1" if (root / CHAT_PROGRAM).exists() else "0"
     return Settings(
         root=root,
         state_dir=(root / Path(value("STATE_DIR", "var")).expanduser()).resolve(),
@@ -85,7 +83,7 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
             "TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0"), 0, 16, "a number of proxies"
         ),
         chat_processes=_number(
-            *("CHAT_PROCESSES", value("CHAT_PROCESSES", chat_default), 0, MOST_CHAT_PROCESSES),
+            *("CHAT_PROCESSES", value("CHAT_PROCESSES", "1"), 0, MOST_CHAT_PROCESSES),
             "a number of processes",
         ),
         model=_choice("MODEL", value("MODEL", "1.5b"), MODELS),

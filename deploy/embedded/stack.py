@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 
-from deploy.commands import EMBED_PROCESSES, EMBED_QUEUES, ENGINE_NAMES, PARSE_PROCESSES, PARSE_QUEUES
+from deploy.commands import ENGINE_NAMES
 from deploy.embedded import environment, ports
 from deploy.embedded.children import STOP_STAGES, Children
 from deploy.embedded.console import Console
@@ -81,7 +81,12 @@ class Stack:
             urls = await postgres
             await asyncio.gather(self._migrate(urls), valkey, embedding, proxy)
             children = self._children(urls=urls)
-            await asyncio.gather(*(self._supervisor.start(process) for process in self._platform(children)))
+            await asyncio.gather(
+                *(
+                    self._supervisor.start(process)
+                    for process in children.platform(web_port=self._ports["web"])
+                )
+            )
             await self._run(children.load_demo())
             if self._own_engine and not await engine:
                 self._own_engine = False
@@ -218,7 +223,7 @@ class Stack:
         await self._run(self._children(urls=urls).migrate(owner_environment=owner))
 
     async def _go_on_without_engine(self, urls: Urls) -> None:
-        processes = self._platform(self._children(urls=urls))
+        processes = self._children(urls=urls).platform(web_port=self._ports["web"])
         await asyncio.gather(*(self._supervisor.replace(process) for process in processes))
 
     async def _ask_first_question(self, children: Children) -> None:
@@ -250,14 +255,6 @@ class Stack:
             secrets=self._secrets,
             inherited=self._inherited,
             platform_environment=platform,
-        )
-
-    def _platform(self, children: Children) -> tuple[Process, ...]:
-        return (
-            children.web(port=self._ports["web"]),
-            children.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
-            children.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
-            children.beat(),
         )
 
     def _platform_environment(self, addresses: Addresses) -> dict[str, str]:

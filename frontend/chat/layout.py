@@ -32,6 +32,7 @@ STREAMS = ("ask", "watch")
 
 
 def build(*, handlers: Handlers, title: str) -> gr.Blocks:
+    blocks: gr.Blocks
     with gr.Blocks(title=title, fill_height=True, fill_width=True, analytics_enabled=False) as blocks:
         gr.Column(elem_id=CONTAINER)
         for name in CALLS:

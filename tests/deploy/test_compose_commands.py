@@ -11,7 +11,6 @@ from deploy.commands import EMBED_PROCESSES, EMBED_QUEUES, PARSE_PROCESSES, PARS
 from deploy.embedded import environment, postgres, valkey
 from deploy.embedded.children import Children
 from deploy.embedded.settings import read_settings
-from deploy.embedded.stack import _platform
 from deploy.embedded.state import State, generate_secrets
 from tests.conftest import ROOT
 from tests.deploy.compose import load
@@ -52,7 +51,8 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
     schedule = str(state.folder("run") / "beat-schedule")
     here = {"host": "127.0.0.1", "port": 1}
     expected = {
-        "web": commands.web(host=settings.host, port=settings.port),
+        "web": commands.web(**here),
+        "chat": commands.chat(**here),
         "worker-parse": commands.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
         "worker-embed": commands.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
         "beat": commands.beat(schedule=schedule),
@@ -64,17 +64,19 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
         children.migrate(owner_environment={}),
         children.embedding(port=1),
         children.engine(model="m", port=1),
+        children.chat(name="chat", port=1, web_port=2),
     )
-    started = {process.name: process.command[1:] for process in (*_platform(children), *others)}
+    started = {process.name: process.command[1:] for process in (*children.platform(web_port=1), *others)}
     assert expected.items() <= started.items()
 
 
 def test_every_platform_process_of_the_embedded_start_is_a_service(services: dict[str, Any]) -> None:
-    embedded = {"web", "worker-parse", "worker-embed", "beat", "migrate", "embedding", "postgres", "valkey"}
+    embedded = {
+        *("web", "chat", "worker-parse", "worker-embed", "beat", "migrate"),
+        *("embedding", "postgres", "valkey", "proxy"),
+    }
     assert embedded <= services.keys()
     assert set(services) - embedded == {
-        "proxy",
-        "chat",
         "roles",
         "engine-cpu",
         "engine-gpu",
