@@ -69,8 +69,16 @@ _CONTENTS = {
     "documents.KnowledgeBase": _("knowledge bases"),
     "assistants.Assistant": _("assistants"),
 }
-# They follow what is counted already, or go with the department.
-_UNCOUNTED = frozenset({"documents.Document", "tenants.DepartmentLogo"})
+# They follow what is counted already, outlive the department as a record, or go with it.
+_UNCOUNTED = frozenset(
+    {
+        "documents.Document",
+        "tenants.DepartmentLogo",
+        "chat.Conversation",
+        "chat.Feedback",
+        "chat.FeedbackResolution",
+    }
+)
 
 
 def department_contents(*, department: Department) -> dict[str, int]:

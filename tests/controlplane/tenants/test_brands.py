@@ -15,6 +15,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from controlplane.audit.selectors import event_list
+from controlplane.chat.models import Conversation
 from controlplane.core.problems import InvalidInput, Problem
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
@@ -301,6 +302,16 @@ def test_an_empty_department_is_deleted(organisation: Organisation) -> None:
         assert not ApiKey.objects.filter(pk=row.pk).exists()
     last = events(organisation)[-1]
     assert (last.action, last.data) == ("department.deleted", {"slug": "lending"})
+
+
+def test_past_conversations_do_not_keep_a_department(organisation: Organisation) -> None:
+    with tenant_scope(organisation.tenant.pk):
+        conversation = Conversation.objects.create(
+            tenant=organisation.tenant, actor="user:1", department=organisation.lending
+        )
+    assert admin_of(organisation, organisation.root).delete(f"{API}/lending").status_code == 204
+    with tenant_scope(organisation.tenant.pk):
+        assert Conversation.objects.get(pk=conversation.pk).department_id is None
 
 
 def test_what_is_in_the_way_is_said(organisation: Organisation) -> None:
