@@ -16,8 +16,11 @@ from controlplane.documents.services.conversation_files import (
 )
 from controlplane.documents.services.documents import Received, Upload
 from controlplane.identity.principal import Principal
+from rag.answering import language_of
 
 RETRY_SECONDS = 3
+# Part of an answer's text, so in the language of the question.
+_NAMES = {"zh": "本会话所附文件", "en": "the files attached to this conversation"}
 
 
 def conversation_lock(*, conversation: Conversation) -> None:
@@ -62,8 +65,9 @@ def file_list(*, conversation: Conversation) -> QuerySet[Document]:
     return document_list(tenant_id=tenant_id, base_id=base.pk)
 
 
-def files_to_search(*, conversation: Conversation) -> dict[UUID, str]:
-    """`{knowledge base: what to call it}`, empty without files that can be searched.
+def files_to_search(*, conversation: Conversation, question: str) -> dict[UUID, str]:
+    """`{knowledge base: what to call it}`, empty without files that can be searched. Not by the files' names: a refusal that
+    says what was searched is read by those who review the conversation, and they don't see the files.
 
     Raises Conflict while a file is being indexed: an answer that left it out would look as if it had nothing to say.
     """
@@ -79,4 +83,4 @@ def files_to_search(*, conversation: Conversation) -> dict[UUID, str]:
             retry_after=RETRY_SECONDS,
             files=list(files.pending),
         )
-    return {files.base_id: "、".join(files.searchable)} if files.searchable else {}
+    return {files.base_id: _NAMES[language_of(question)]} if files.is_searchable else {}

@@ -116,8 +116,8 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
         principal, question.knowledge_base_ids, knowledge_base_ids(assistant=assistant) if assistant else []
     )
     conversation = _conversation(question, assistant)
-    bases |= files_to_search(conversation=conversation)
     asked = _asked_again(conversation) if question.regenerate else _asked(question, conversation)
+    bases |= files_to_search(conversation=conversation, question=asked.text)
     received = ReceivedQuestion(
         principal=principal,
         text=asked.text,

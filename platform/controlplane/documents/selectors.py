@@ -50,10 +50,10 @@ def conversation_base(*, tenant_id: UUID, conversation_id: UUID) -> KnowledgeBas
 
 @dataclass(frozen=True, slots=True)
 class AttachedFiles:
-    """Names of the files of a conversation: those that can be searched, and those that are not ready yet."""
+    """Of a conversation. `is_searchable`: some are ready; `pending`: the names of those that are not, and will be or fail."""
 
     base_id: UUID
-    searchable: tuple[str, ...]
+    is_searchable: bool
     pending: tuple[str, ...]
 
 
@@ -73,7 +73,7 @@ def attached_files(*, tenant_id: UUID, conversation_id: UUID) -> AttachedFiles |
     found = list(rows)
     return AttachedFiles(
         base_id=base.pk,
-        searchable=tuple(name for name, live, _status in found if live is not None),
+        is_searchable=any(live is not None for _name, live, _status in found),
         pending=tuple(name for name, _live, status in found if status in _PENDING),
     )
 

@@ -244,6 +244,26 @@ def test_nobody_else_reaches_it_over_rest(asker: Asker) -> None:
     assert asker.key.client.get(asker.files).json()["results"] == [before]
 
 
+def test_a_reviewer_reads_no_answer_from_it_and_no_name(
+    platform: Served, asker: Asker, engine: FakeEngine
+) -> None:
+    document = asker.attached()
+    engine.answers = Answer(text="The penalty is nine percent[1].", reasoning="Look at contract seven.")
+    assert asker.ask(platform).choices[0].message.annotations
+    refused = asker.ask(platform, "How many moons does the planet Saturn have?")
+    assert "the files attached to this conversation" in refused.choices[0].message.content
+    with tenant_scope(asker.bank.organisation.tenant.pk):
+        Conversation.objects.filter(pk=asker.conversation).update(department=asker.bank.organisation.finance)
+    manager = signed_in(
+        asker.bank.organisation.member(asker.bank.organisation.finance, Role.MANAGER, Secrecy.SECRET)
+    )
+    read = manager.get(f"/api/v1/reviews/conversations/{asker.conversation}")
+    assert read.status_code == 200
+    assert next(message["withheld"] for message in read.json()["messages"] if message["role"] == "answer")
+    for told in ("contract.pdf", "nine percent", "Look at contract", document):
+        assert told not in read.content.decode(), told
+
+
 def test_no_list_and_no_assistant_takes_it_for_a_knowledge_base(asker: Asker) -> None:
     asker.attached()
     [shown] = asker.key.client.get(asker.files).json()["results"]
