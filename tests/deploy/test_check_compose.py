@@ -10,7 +10,14 @@ from deploy.check_compose import check_tree, lint_dockerfiles
 from deploy.compose_file import ComposeError, Interpolation, read_env_file
 from tests.conftest import ROOT
 
-FILES = ("docker-compose.yml", ".env.example", check_compose.SETTINGS, "deploy/images", "deploy/compose")
+FILES = (
+    "docker-compose.yml",
+    ".env.example",
+    check_compose.SETTINGS,
+    "deploy/images",
+    "deploy/proxy",
+    "deploy/compose",
+)
 
 
 @pytest.fixture
