@@ -31,7 +31,16 @@ class Group:
     sections: Sequence[Section] = field(default_factory=tuple)
 
 
-GROUPS: tuple[Group, ...] = (Group("", (Section("overview", _("Overview"), "gauge", Need.MANAGER),)),)
+GROUPS: tuple[Group, ...] = (
+    Group("", (Section("overview", _("Overview"), "gauge", Need.MANAGER),)),
+    Group(
+        _("Assistants"),
+        (
+            Section("conversations", _("Conversations"), "messages-square", Need.MANAGER),
+            Section("feedback", _("Feedback"), "thumbs-down", Need.MANAGER),
+        ),
+    ),
+)
 
 
 def groups_for(*, principal: Principal) -> list[Group]:
