@@ -26,8 +26,20 @@ _BATCH = 5000
 def event_list(
     *, tenant_id: UUID, action: str = "", actor: str = "", target: str = ""
 ) -> QuerySet[AuditEvent]:
-    filters = {k: v for k, v in {"action": action, "actor": actor, "target": target}.items() if v}
-    return AuditEvent.objects.filter(tenant_id=tenant_id, **filters).order_by("-sequence")
+    """Newest first. A filter that ends in `*` is a prefix: `answer.*`, `document:*`."""
+    events = AuditEvent.objects.filter(tenant_id=tenant_id)
+    for name, value in (("action", action), ("actor", actor), ("target", target)):
+        if value:
+            events = events.filter(**_matching(name, value))
+    return events.order_by("-sequence")
+
+
+def _matching(name: str, value: str) -> dict[str, str]:
+    """LIKE may not use an index under row-level security; comparisons may."""
+    prefix = value.removesuffix("*")
+    if not value.endswith("*") or not prefix:
+        return {name: value} if prefix else {}
+    return {f"{name}__gte": prefix, f"{name}__lt": prefix[:-1] + chr(ord(prefix[-1]) + 1)}
 
 
 def verify(*, tenant_id: UUID) -> Verification:

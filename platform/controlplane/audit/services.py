@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from controlplane.audit.chain import PLATFORM_CHAIN
+from controlplane.audit.search import EventQuery
 from controlplane.core.scope import current_scope, scoped
 
 
@@ -37,6 +39,13 @@ def record_of_platform(*, actor: str, action: str, target: str = "", **data: Any
     scope = replace(current_scope(), tenant_id=PLATFORM_CHAIN, unrestricted=actor == "system")
     with scoped(scope):
         record(tenant_id=PLATFORM_CHAIN, actor=actor, action=action, target=target, **data)
+
+
+def export_note(*, actor: str, tenant_id: UUID, query: EventQuery) -> None:
+    """That the trail was taken out of the platform, and which part."""
+    write = record_of_platform if tenant_id == PLATFORM_CHAIN else partial(record, tenant_id=tenant_id)
+    with transaction.atomic():
+        write(actor=actor, action="audit.exported", target=f"tenant:{tenant_id}", search=query.described())
 
 
 def _json(data: dict[str, Any]) -> str:

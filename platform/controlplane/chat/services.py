@@ -280,6 +280,7 @@ def _record_answer(received: ReceivedQuestion, outcome: Outcome, superseded: Seq
             actor=actor,
             action="answer.superseded",
             target=f"message:{id_}",
+            conversation=str(received.conversation_id),
             question=str(received.question_id),
             by=str(received.answer_id),
         )
@@ -288,6 +289,7 @@ def _record_answer(received: ReceivedQuestion, outcome: Outcome, superseded: Seq
         actor=actor,
         action=_ACTIONS[outcome.status],
         target=f"message:{received.answer_id}",
+        conversation=str(received.conversation_id),
         question=str(received.question_id),
         model=outcome.model,
         documents=list(dict.fromkeys(str(citation.document_id) for citation in outcome.citations)),

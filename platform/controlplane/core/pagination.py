@@ -9,9 +9,19 @@ from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from controlplane.core.problems import InvalidInput
+
+
+def invalid_cursor() -> InvalidInput:
+    return InvalidInput(
+        code="invalid_cursor",
+        field="cursor",
+        detail=_("This cursor belongs to no list."),
+        remedy=_("Follow the links “next” and “previous” of a list, or begin again without a cursor."),
+    )
 
 
 class KeysetPagination(CursorPagination):
@@ -28,9 +38,15 @@ class KeysetPagination(CursorPagination):
         """Of a QuerySet. Raises InvalidInput for a cursor that none of its pages gave."""
         self._key = queryset.model._meta.get_field(self.ordering.removeprefix("-"))
         page: list[Any] | None = super().paginate_queryset(queryset, request, view)
-        # Not what the request's Host header says: whoever chooses that would choose where our links lead.
-        self.base_url = settings.ORIGIN + request.get_full_path()
+        self.base_url = self.base_of(request)
         return page
+
+    def base_of(self, request: Request) -> str:
+        """Not what the request's Host header says: whoever chooses that would choose where our links lead."""
+        return settings.ORIGIN + request.get_full_path()
+
+    def link_to(self, cursor: str) -> str:
+        return replace_query_param(self.base_url or "", self.cursor_query_param, cursor)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         try:
@@ -38,14 +54,7 @@ class KeysetPagination(CursorPagination):
             if cursor is not None and cursor.position is not None:
                 self._key.to_python(cursor.position)
         except (NotFound, ValidationError) as error:
-            raise InvalidInput(
-                code="invalid_cursor",
-                field="cursor",
-                detail=_("This cursor belongs to no list."),
-                remedy=_(
-                    "Follow the links “next” and “previous” of a list, or begin again without a cursor."
-                ),
-            ) from error
+            raise invalid_cursor() from error
         return cursor
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -213,6 +213,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "controlplane.core.problem_responses.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # `?format=csv` is answered by the views that export, not by a choice among renderers.
+    "URL_FORMAT_OVERRIDE": None,
     "NUM_PROXIES": ENV.trusted_proxies,
 }
 SPECTACULAR_SETTINGS = {

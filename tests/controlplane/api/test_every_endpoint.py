@@ -77,7 +77,10 @@ def test_a_key_without_scopes_changes_nothing(committed_organisation: Organisati
 
 
 JUNK = ("%00", "%ED%A0%80", "..%2F..", "%27%22%3B--", "9" * 400, "\u6e20" * 300)
-QUERY = ("action", "actor", "target", "status", "cursor", "limit", "knowledge_base", "page", "version", "q")
+QUERY = (
+    "action", "actor", "target", "status", "cursor", "limit", "knowledge_base", "page", "version", "q",
+    "from", "to", "group_by", "department", "assistant", "format", "conversation", "document",
+)  # fmt: skip
 BODIES = (
     b"\x00",
     b"[]",
