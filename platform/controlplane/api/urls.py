@@ -21,4 +21,5 @@ urlpatterns = [
     path("", include(search_urlpatterns)),
     path("", include("controlplane.assistants.urls")),
     path("", include("controlplane.chat.urls")),
+    path("", include("controlplane.metering.urls")),
 ]

@@ -108,7 +108,14 @@ class Document(TenantModel):
                 fields=["tenant", "knowledge_base", "filename"], name="documents_document_name"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "knowledge_base", "-id"], name="documents_document_list")]
+        indexes = [
+            models.Index(fields=["tenant", "knowledge_base", "-id"], name="documents_document_list"),
+            # Counting needs nothing but what the access policy reads, and so no row.
+            models.Index(
+                fields=["tenant", "knowledge_base", "owner", "department", "secrecy"],
+                name="documents_document_counts",
+            ),
+        ]
 
 
 class Version(TenantModel):
@@ -132,6 +139,14 @@ class Version(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "id"], name="documents_version_tenant_id"),
             models.UniqueConstraint(fields=["tenant", "document", "number"], name="documents_version_number"),
+        ]
+        indexes = [
+            # The few that are not ready: those that a list of failures or an overview asks for.
+            models.Index(
+                fields=["tenant", "status", "-id"],
+                name="documents_version_not_ready",
+                condition=~models.Q(status="ready"),
+            ),
         ]
 
 
@@ -194,6 +209,11 @@ class IndexJob(TenantModel):
             ),
             models.Index(fields=["tenant", "version"], name="documents_job_version"),
             models.Index(fields=["tenant", "-id"], name="documents_job_newest"),
+            models.Index(
+                fields=["tenant", "finished_at"],
+                name="documents_job_failed",
+                condition=models.Q(status="failed"),
+            ),
         ]
 
 

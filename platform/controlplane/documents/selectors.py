@@ -28,7 +28,7 @@ _DRAWN = "pdf"
 def knowledge_base_list(*, tenant_id: UUID) -> QuerySet[KnowledgeBase]:
     """The departments', with `documents_count`: the documents that the caller may read. Files of conversations are in none."""
     documents = Document.objects.filter(tenant_id=tenant_id, knowledge_base=OuterRef("pk")).order_by()
-    count = documents.values("knowledge_base").annotate(n=Count("pk")).values("n")
+    count = documents.values("knowledge_base").annotate(n=Count("*")).values("n")
     return (
         KnowledgeBase.objects.filter(tenant_id=tenant_id, owner="")
         .select_related("department", "space", "next_space")

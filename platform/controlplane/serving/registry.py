@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -36,6 +37,16 @@ class Deployment:
 
     endpoint: EngineEndpoint
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDeployment:
+    """What this process last saw of a deployment, `age` seconds ago; None where it has not looked yet."""
+
+    name: str
+    kind: EngineKind
+    state: State
+    age: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,20 @@ class Registry:
         endpoints = await self.endpoints()
         states = await asyncio.gather(*(self._state(endpoint) for endpoint in endpoints))
         return [Deployment(endpoint=e, state=state) for e, state in zip(endpoints, states, strict=True)]
+
+    def last_seen(self) -> list[SeenDeployment]:
+        """As `deployments`, without asking anybody: for who must not wait. An engine that has not said yet what it serves
+        goes by its address."""
+        seen = []
+        for given in self._given:
+            known = self._discovered.get(given.base_url)
+            for endpoint in (given,) if given.model else (known and known.endpoints) or (given,):
+                known_state = self._states.get((endpoint.base_url, endpoint.model))
+                state, until = known_state or ("unknown", 0.0)
+                age = max(0.0, time.monotonic() - until + _STATE_SECONDS) if known_state else None
+                name = endpoint.name or urlsplit(endpoint.base_url).netloc
+                seen.append(SeenDeployment(name, endpoint.kind, state, age))
+        return seen
 
     async def reachable(self) -> bool:
         """Whether any engine answers at all. Cheap: no model is asked to work."""

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "controlplane.serving",
     "controlplane.assistants",
     "controlplane.chat",
+    "controlplane.metering",
     "controlplane.api",
     "controlplane.console",
 ]
@@ -250,6 +251,7 @@ CELERY_BEAT_SCHEDULE = {
     "documents.sweep": {"task": "documents.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "documents.cleanup": {"task": "documents.cleanup", "schedule": 300.0, "options": {"expires": 300}},
     "documents.cleanup_files": {"task": "documents.cleanup_files", "schedule": crontab(minute=7, hour="*/6")},
+    "metering.roll_up": {"task": "metering.roll_up", "schedule": 300.0, "options": {"expires": 300}},
     "identity.purge_idempotency": {"task": "identity.purge_idempotency", "schedule": crontab(minute=17)},
     "identity.clear_sessions": {"task": "identity.clear_sessions", "schedule": crontab(minute=41, hour=19)},
 }

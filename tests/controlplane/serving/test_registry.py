@@ -90,3 +90,17 @@ def test_without_engines_the_list_is_empty(
 ) -> None:
     configure(monkeypatch, engines="")
     assert bank.key.client.get("/api/v1/models").json() == {"results": []}
+
+
+async def test_what_was_last_seen_is_told_without_asking(engine: FakeEngine) -> None:
+    registry = registry_of({"name": "r1", "base_url": engine.base_url, "model": "fake-model"})
+    [seen] = registry.last_seen()
+    assert (seen.name, seen.kind, seen.state, seen.age) == ("r1", "chat", "unknown", None)
+    await registry.deployments()
+    asked = len(engine.requests)
+    [seen] = registry.last_seen()
+    assert (seen.state, len(engine.requests)) == ("ready", asked)
+    assert seen.age is not None
+    assert 0 <= seen.age < 30
+    [unheard] = registry_of(NOWHERE).last_seen()
+    assert (unheard.name, unheard.state, unheard.age) == ("127.0.0.1:9", "unknown", None)

@@ -1,0 +1,57 @@
+"""The roll-up of questions and answers by the hour, and how far it has come."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from controlplane.core.models import TenantModel
+
+
+class HourlyUsage(TenantModel):
+    """One hour of one department, assistant and model. The histograms have the buckets of `metering.histogram`.
+
+    `assistant_id` is no foreign key: what was asked of an assistant stays counted when the assistant goes.
+    """
+
+    hour = models.DateTimeField()
+    department = models.ForeignKey(
+        "tenants.Department",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    assistant_id = models.UUIDField(null=True)
+    model = models.CharField(max_length=100, blank=True)
+    questions = models.PositiveIntegerField(default=0)
+    answered = models.PositiveIntegerField(default=0)
+    cited = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    stopped = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    thumbs_up = models.PositiveIntegerField(default=0)
+    thumbs_down = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.PositiveBigIntegerField(default=0)
+    completion_tokens = models.PositiveBigIntegerField(default=0)
+    refused_by_reason = models.JSONField(default=dict)
+    first_token = ArrayField(models.PositiveIntegerField())
+    total = ArrayField(models.PositiveIntegerField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "hour", "department", "assistant_id", "model"],
+                name="metering_usage_once",
+                nulls_distinct=False,
+            )
+        ]
+
+
+class UsageProgress(TenantModel):
+    """Hours before `rolled_until` are counted in `HourlyUsage`; later ones are read from the messages themselves.
+    `looked_at`: until when changes of older hours have been taken in."""
+
+    rolled_until = models.DateTimeField()
+    looked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant"], name="metering_progress_once")]
