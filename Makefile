@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat
+.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -43,7 +43,7 @@ lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
-bench: bench-start bench-ingest bench-search bench-proxy bench-chat ## every measurement
+bench: bench-start bench-ingest bench-search bench-proxy bench-chat bench-console ## every measurement
 
 bench-start: install ## cold and warm start, memory of the idle stack
 	@$(PYTHON) bench/bench_start.py
@@ -59,6 +59,9 @@ bench-proxy: install-dev ## what the reverse proxy costs: first byte, chunks, up
 
 bench-chat: install-dev ## concurrent streamed answers through the chat process
 	@$(PYTHON) bench/bench_chat.py
+
+bench-console: install-dev ## the console's lists and figures with a million messages
+	@$(PYTHON) bench/bench_console.py
 
 install:
 	@sh deploy/embedded/install.sh

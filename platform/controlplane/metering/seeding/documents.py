@@ -1,0 +1,182 @@
+"""Documents with one or more versions, their passages, and the jobs that would have indexed them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.metering.seeding.chance import Chance, Seed
+from controlplane.metering.seeding.loading import NULL, Target, line
+from controlplane.metering.seeding.organisation import Base, Seeded
+from controlplane.metering.seeding.texts import TOPICS, sentences, subject
+
+BLOBS = Target(
+    "documents_blob", {"id": "uuid", "created_at": "ms", "sha256": "text", "size": "bigint"}, {"path": "''"}
+)
+DOCUMENTS = Target(
+    "documents_document",
+    {
+        "id": "uuid",
+        "created_at": "ms",
+        "updated_at": "ms",
+        "knowledge_base_id": "uuid",
+        "department_id": "uuid",
+        "secrecy": "smallint",
+        "filename": "text",
+        "title": "text",
+        "live_version": "uuid",
+        "latest_number": "integer",
+    },
+    {"metadata": "'{}'"},
+)
+VERSIONS = Target(
+    "documents_version",
+    {
+        "id": "uuid",
+        "created_at": "ms",
+        "document_id": "uuid",
+        "number": "integer",
+        "blob_id": "uuid",
+        "format": "text",
+        "status": "text",
+        "error_code": "text",
+        "pages": "integer",
+        "chunks": "integer",
+        "title": "text",
+    },
+    {"error_params": "'{}'", "warnings": "'[]'"},
+)
+JOBS = Target(
+    "documents_indexjob",
+    {
+        "id": "uuid",
+        "created_at": "ms",
+        "updated_at": "ms",
+        "finished_at": "ms",
+        "version_id": "uuid",
+        "space_id": "uuid",
+        "stage": "text",
+        "status": "text",
+        "done": "integer",
+        "total": "integer",
+        "error_code": "text",
+        "lease_until": "ms",
+    },
+    {"kind": "'index'", "attempts": "1", "waits": "0", "error_params": "'{}'", "cancel_requested": "false"},
+)
+PASSAGES = Target(
+    "documents_passage",
+    {
+        "document_id": "uuid",
+        "version_id": "uuid",
+        "ordinal": "integer",
+        "text": "text",
+        "page": "integer",
+        "page_end": "integer",
+        "section": "text",
+    },
+    {},
+)
+_YEAR = 365 * 86_400_000
+_FORMATS = ("pdf", "docx", "xlsx", "html", "txt")
+_FAILURES = ("no_text", "parse_memory", "parse_crashed")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A document with its latest version. `replaced`: it has a version before that."""
+
+    id: str
+    version: str
+    old_version: str
+    at: int
+    base: Base
+    status: str
+    chunks: int
+    number: int
+
+
+def make(seeded: Seeded, *, count: int, seed: Seed, until: int, passages: int) -> list[Made]:
+    """In the order in which they were uploaded over two years; one in ten was replaced once."""
+    chance = Chance(seed, "documents")
+    made = []
+    for number in range(count):
+        at = until - 2 * _YEAR + (2 * _YEAR - 60_000) * (number + 1) // count
+        drawn = chance.random()
+        status = (
+            "ready"
+            if drawn < 0.97
+            else "failed"
+            if drawn < 0.993
+            else "cancelled"
+            if drawn < 0.997
+            else "queued"
+        )
+        made.append(
+            Made(
+                id=chance.id_at(at),
+                version=chance.id_at(at),
+                old_version=chance.id_at(at - _YEAR // 4) if chance.random() < 0.1 else "",
+                at=at,
+                base=chance.skewed(seeded.bases),
+                status=status,
+                chunks=chance.randrange(1, 2 * passages) if passages else 0,
+                number=number,
+            )
+        )
+    return made
+
+
+def document_lines(made: list[Made], seed: Seed) -> Iterator[str]:
+    chance = Chance(seed, "titles")
+    for one in made:
+        title = f"{subject(chance)}{chance.choice(TOPICS)}（{2020 + one.number % 6}年第{one.number}号）"
+        live = one.version if one.status == "ready" else one.old_version or NULL
+        format_ = _FORMATS[one.number % len(_FORMATS)]
+        name = f"{title}-{one.id[-6:]}.{format_}"
+        fields = (one.base.id, one.base.department_id, one.base.secrecy, name, title, live)
+        yield line(one.id, one.at, one.at, *fields, 2 if one.old_version else 1)
+
+
+def blob_lines(made: list[Made]) -> Iterator[str]:
+    for one in made:
+        for version in filter(None, (one.old_version, one.version)):
+            yield line(version, one.at, version + version[::-1], 20_000 + one.number % 900_000)
+
+
+def version_lines(made: list[Made]) -> Iterator[str]:
+    """Each has the blob of its own identifier."""
+    for one in made:
+        format_ = _FORMATS[one.number % len(_FORMATS)]
+        if one.old_version:
+            yield line(one.old_version, one.at, one.id, 1, one.old_version, format_, "ready", "", 3, 0, "")
+        error = _FAILURES[one.number % len(_FAILURES)] if one.status == "failed" else ""
+        chunks = one.chunks if one.status == "ready" else 0
+        number = 2 if one.old_version else 1
+        yield line(
+            one.version, one.at, one.id, number, one.version, format_, one.status, error, 3, chunks, ""
+        )
+
+
+def job_lines(seeded: Seeded, made: list[Made], seed: Seed) -> Iterator[str]:
+    """What still waits is not due for a year: no worker takes it, for there is no file."""
+    chance = Chance(seed, "jobs")
+    ends = {"ready": "done", "failed": "failed", "cancelled": "cancelled", "queued": "queued"}
+    for one in made:
+        is_open = one.status == "queued"
+        finished: object = NULL if is_open else one.at + 30_000
+        error = _FAILURES[one.number % len(_FAILURES)] if one.status == "failed" else ""
+        due: object = one.at + 3 * _YEAR if is_open else NULL
+        stage = "parse" if is_open or error else "embed"
+        counts = (0, 0) if is_open else (one.chunks, one.chunks)
+        yield line(
+            chance.id_at(one.at), one.at, one.at + 30_000, finished, one.version, seeded.space_id, stage,
+            ends[one.status], *counts, error, due,
+        )  # fmt: skip
+
+
+def passage_lines(made: list[Made], seed: Seed) -> Iterator[str]:
+    chance = Chance(seed, "passages")
+    for one in made:
+        if one.status == "ready":
+            for ordinal in range(one.chunks):
+                page = ordinal // 2 + 1
+                yield line(one.id, one.version, ordinal, sentences(chance, 4), page, page, f"第{page}章")
