@@ -13,5 +13,9 @@ def chat_address() -> str:
     return urlsplit(settings.BASE_URL).path.rstrip("/") + "/chat/"
 
 
+def api_address() -> str:
+    return urlsplit(settings.BASE_URL).path.rstrip("/") + "/api/v1"
+
+
 def home_of(*, principal: Principal) -> str:
     return reverse("console:overview") if uses_console(principal) else chat_address()

@@ -32,7 +32,13 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group("", (Section("overview", _("Overview"), "gauge", Need.MANAGER),)),
+    Group(
+        "",
+        (
+            Section("overview", _("Overview"), "gauge", Need.MANAGER),
+            Section("usage", _("Usage"), "chart-column", Need.MANAGER),
+        ),
+    ),
     Group(
         _("Assistants"),
         (

@@ -6,7 +6,8 @@ from controlplane.console.views import conversations, feedback, home, language, 
 app_name = "console"
 
 urlpatterns = [
-    path("", home.Overview.as_view(), name="overview"),
+    path("", home.OverviewPage.as_view(), name="overview"),
+    path("usage/", home.UsagePage.as_view(), name="usage"),
     path("conversations/", conversations.Conversations.as_view(), name="conversations"),
     path(
         "conversations/<uuid:conversation_id>/",

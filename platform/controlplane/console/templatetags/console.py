@@ -4,12 +4,29 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
 
 SPRITE = "console/icons.svg"
+_REFUSALS = {
+    "no_knowledge": _("the assistant has no knowledge base"),
+    "nothing_found": _("nothing was found"),
+    "weak_evidence": _("what was found is not enough"),
+    "model_declined": _("the passages do not say it"),
+    "unsupported_answer": _("the answer was not covered by the passages"),
+    "cut_off": _("the answer was cut off"),
+}
+_GROUPS = {
+    "day": _("Day"),
+    "hour": _("Hour"),
+    "department": _("Department"),
+    "assistant": _("Assistant"),
+    "model": _("Model"),
+}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -41,6 +58,28 @@ def milliseconds(value: int | None) -> str:
     if value is None:
         return "–"
     return f"{value} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
+@register.filter
+def thousands(value: object) -> str:
+    """`12,345`; what is no number as it is."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@register.filter
+def abs_of(value: int) -> int:
+    return abs(value)
+
+
+@register.filter
+def refusal_words(reason: str) -> str | Promise:
+    """The reason of a refusal in words; an unknown one as it is."""
+    return _REFUSALS.get(reason, reason)
+
+
+@register.filter
+def group_heading(group_by: str) -> str | Promise:
+    return _GROUPS.get(group_by, group_by)
 
 
 @register.simple_tag(takes_context=True)

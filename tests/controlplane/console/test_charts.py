@@ -1,0 +1,44 @@
+"""Where bars and lines stand: the drawing must say what the figures say."""
+
+import pytest
+
+from controlplane.console.charts import HEIGHT, Series, bar_chart, line_chart
+
+
+def test_columns_are_stacked_and_proportional() -> None:
+    chart = bar_chart(
+        title="t", labels=["1", "2"], series=[Series("a", [10, 20]), Series("b", [30, 0], tone=2)]
+    )
+    first, above, second = chart.bars
+    assert (first.tone, above.tone, second.tone) == (1, 2, 1)
+    assert above.height == pytest.approx(3 * first.height, abs=0.05)
+    assert second.height == pytest.approx(2 * first.height, abs=0.05)
+    assert above.y + above.height == pytest.approx(first.y, abs=0.05)
+    assert first.y + first.height == pytest.approx(HEIGHT - 24)
+    assert above.title == "1 · b: 30"
+    assert chart.grid[-1].label == "50"
+
+
+def test_a_missing_value_is_a_gap_and_a_dash() -> None:
+    chart = line_chart(title="t", labels=list("abcd"), series=[Series("s", [1.5, None, 2, 3])])
+    assert [len(line.dots) for line in chart.lines] == [1, 2]
+    assert [figures for _label, figures in chart.rows] == [["1.5"], ["–"], ["2"], ["3"]]
+
+
+def test_nothing_is_empty_and_draws_no_bar() -> None:
+    chart = bar_chart(title="t", labels=["1"], series=[Series("a", [0])])
+    assert chart.is_empty
+    assert chart.bars == []
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(1, "4"), (7, "8"), (23, "24"), (260, "500"), (1_200_000, "2M")]
+)
+def test_the_axis_ends_at_a_round_number(highest: float, top: str) -> None:
+    chart = bar_chart(title="t", labels=["1"], series=[Series("a", [highest])])
+    assert chart.grid[-1].label == top
+
+
+def test_labels_do_not_crowd() -> None:
+    chart = bar_chart(title="t", labels=[str(n) for n in range(30)], series=[Series("a", [1] * 30)])
+    assert len(chart.axis) == 10
