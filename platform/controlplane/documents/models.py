@@ -118,6 +118,24 @@ class Document(TenantModel):
         ]
 
 
+class NameTerm(models.Model):
+    """A term of a document's file name, by which it is found: see `file_names`.
+
+    A table of its own because of row-level security: an operator that finds a part of a text is not leakproof, so no index
+    serves it; comparisons are, and a look-up here is one.
+    """
+
+    pk = models.CompositePrimaryKey("tenant_id", "term", "document_id")
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="+", db_index=False)
+    term = models.CharField(max_length=32, db_collation="C")
+    document = models.ForeignKey(
+        Document, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", db_index=False
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "document"], name="documents_nameterm_document")]
+
+
 class Version(TenantModel):
     """One upload of a document, and how far its indexing has come."""
 

@@ -3,14 +3,15 @@
 Whatever the caller may not see is not in these querysets at all: row-level security has taken it out.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import NotFound, not_found
+from controlplane.documents.file_names import with_name_like
 from controlplane.documents.models import (
     Document,
     DocumentStatus,
@@ -20,19 +21,16 @@ from controlplane.documents.models import (
     Version,
 )
 
+UNDER_WAY = (DocumentStatus.QUEUED, DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
 PAGE_PASSAGES = 1000
 NEIGHBOURS = 2
 _DRAWN = "pdf"
 
 
 def knowledge_base_list(*, tenant_id: UUID) -> QuerySet[KnowledgeBase]:
-    """The departments', with `documents_count`: the documents that the caller may read. Files of conversations are in none."""
-    documents = Document.objects.filter(tenant_id=tenant_id, knowledge_base=OuterRef("pk")).order_by()
-    count = documents.values("knowledge_base").annotate(n=Count("*")).values("n")
-    return (
-        KnowledgeBase.objects.filter(tenant_id=tenant_id, owner="")
-        .select_related("department", "space", "next_space")
-        .annotate(documents_count=Coalesce(Subquery(count), 0))
+    """The departments'. Files of conversations are in none of them."""
+    return KnowledgeBase.objects.filter(tenant_id=tenant_id, owner="").select_related(
+        "department", "space", "next_space"
     )
 
 
@@ -57,9 +55,6 @@ class AttachedFiles:
     pending: tuple[str, ...]
 
 
-_PENDING = (DocumentStatus.QUEUED, DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
-
-
 def attached_files(*, tenant_id: UUID, conversation_id: UUID) -> AttachedFiles | None:
     """Two queries; None where no file was ever attached."""
     base = conversation_base(tenant_id=tenant_id, conversation_id=conversation_id)
@@ -74,7 +69,7 @@ def attached_files(*, tenant_id: UUID, conversation_id: UUID) -> AttachedFiles |
     return AttachedFiles(
         base_id=base.pk,
         is_searchable=any(live is not None for _name, live, _status in found),
-        pending=tuple(name for name, _live, status in found if status in _PENDING),
+        pending=tuple(name for name, _live, status in found if status in UNDER_WAY),
     )
 
 
@@ -85,25 +80,47 @@ def _with_jobs(versions: QuerySet[Version]) -> QuerySet[Version]:
     )
 
 
-def document_list(*, tenant_id: UUID, base_id: UUID | None = None, status: str = "") -> QuerySet[Document]:
+def document_list(
+    *,
+    tenant_id: UUID,
+    base_id: UUID | None = None,
+    statuses: Collection[str] = (),
+    text: str = "",
+    ids: Collection[UUID] | None = None,
+) -> QuerySet[Document]:
     """With the versions that matter in `shown_versions`: the latest and the live one, each with its jobs.
 
-    `status` is that of the latest version.
+    `statuses` are those of the latest version. `text`: see `file_names`. Files of
+    conversations are left out, unless their base or they themselves are named.
     """
     shown = _with_jobs(
         Version.objects.filter(Q(number=F("document__latest_number")) | Q(pk=F("document__live_version")))
     ).order_by("-number")
-    documents = Document.objects.filter(tenant_id=tenant_id).prefetch_related(
-        Prefetch("versions", queryset=shown, to_attr="shown_versions")
-    )
+    documents = Document.objects.filter(tenant_id=tenant_id)
     if base_id:
         documents = documents.filter(knowledge_base_id=base_id)
-    if status:
+    if ids is not None:
+        documents = documents.filter(pk__in=ids)
+    if base_id is None and ids is None:
+        documents = documents.filter(owner="")
+    documents = with_name_like(documents=documents, text=text)
+    if statuses:
+        documents = _in_state(documents, tenant_id, statuses)
+    return documents.prefetch_related(Prefetch("versions", queryset=shown, to_attr="shown_versions"))
+
+
+def _in_state(
+    documents: QuerySet[Document], tenant_id: UUID, statuses: Collection[str]
+) -> QuerySet[Document]:
+    if DocumentStatus.READY in statuses:  # nearly all: asked document by document, until the page is full
         latest = Version.objects.filter(document=OuterRef("pk"), number=OuterRef("latest_number"))
-        documents = documents.annotate(latest_status=Subquery(latest.values("status"))).filter(
-            latest_status=status
+        return documents.annotate(latest_status=Subquery(latest.values("status"))).filter(
+            latest_status__in=statuses
         )
-    return documents
+    few = Version.objects.filter(
+        ~Q(status=DocumentStatus.READY), tenant_id=tenant_id, status__in=statuses
+    ).filter(number=F("document__latest_number"))
+    return documents.filter(pk__in=few.values("document"))
 
 
 def document_get(*, tenant_id: UUID, document_id: UUID) -> Document:
@@ -111,7 +128,7 @@ def document_get(*, tenant_id: UUID, document_id: UUID) -> Document:
     versions = _with_jobs(Version.objects.order_by("-number"))
     document = (
         Document.objects.filter(tenant_id=tenant_id, pk=document_id)
-        .select_related("knowledge_base")
+        .select_related("knowledge_base__department")
         .prefetch_related(Prefetch("versions", queryset=versions, to_attr="shown_versions"))
         .first()
     )

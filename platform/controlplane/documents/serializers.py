@@ -1,12 +1,16 @@
 """Shapes of knowledge bases, documents and jobs on the wire."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from controlplane.core.api import SecrecyField
+from controlplane.documents.contents import BaseContent
 from controlplane.documents.failures import Failure, failure
 from controlplane.documents.models import (
     Document,
@@ -37,11 +41,17 @@ class SpaceSerializer(serializers.Serializer[Any]):
 
 
 class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
+    """With `contents` in the context, from `selectors.base_contents`."""
+
     department = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     secrecy = SecrecyField()
-    documents = serializers.IntegerField(source="documents_count")
+    documents = serializers.SerializerMethodField()
+    ready = serializers.SerializerMethodField()
+    indexing = serializers.SerializerMethodField()
+    failed = serializers.SerializerMethodField()
     embedding = SpaceSerializer(source="space")
     reindexing_to = SpaceSerializer(source="next_space", allow_null=True)
+    changed_at = serializers.SerializerMethodField(help_text="the last change of a document")
 
     class Meta:
         model = KnowledgeBase
@@ -52,10 +62,33 @@ class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
             "department_id",
             "secrecy",
             "documents",
+            "ready",
+            "indexing",
+            "failed",
             "embedding",
             "reindexing_to",
             "created_at",
+            "changed_at",
         )
+
+    def _content(self, base: KnowledgeBase) -> BaseContent:
+        contents: Mapping[UUID, BaseContent] = self.context["contents"]
+        return contents[base.pk]
+
+    def get_documents(self, base: KnowledgeBase) -> int:
+        return self._content(base).documents
+
+    def get_ready(self, base: KnowledgeBase) -> int:
+        return self._content(base).ready
+
+    def get_indexing(self, base: KnowledgeBase) -> int:
+        return self._content(base).indexing
+
+    def get_failed(self, base: KnowledgeBase) -> int:
+        return self._content(base).failed
+
+    def get_changed_at(self, base: KnowledgeBase) -> datetime | None:
+        return self._content(base).changed_at
 
 
 class KnowledgeBaseCreate(serializers.Serializer[KnowledgeBase]):
@@ -358,6 +391,10 @@ class JobSerializer(serializers.ModelSerializer[IndexJob]):
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_waiting(self, job: IndexJob) -> dict[str, str] | None:
         return waiting_for(job)
+
+
+class RetriedSerializer(serializers.Serializer[Any]):
+    jobs = serializers.IntegerField(help_text="how many were queued again")
 
 
 class ReindexSerializer(serializers.Serializer[Any]):

@@ -1,8 +1,10 @@
 """REST of knowledge bases, documents and jobs."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -14,17 +16,23 @@ from rest_framework.response import Response
 from controlplane.core.problems import InvalidInput
 from controlplane.documents import selectors
 from controlplane.documents import serializers as shapes
+from controlplane.documents.contents import base_contents
 from controlplane.documents.downloads import source_response
-from controlplane.documents.models import Document, DocumentStatus, JobStatus
+from controlplane.documents.models import Document, DocumentStatus, JobStatus, KnowledgeBase
 from controlplane.documents.query_params import whole_number
 from controlplane.documents.selectors import page_not_found
-from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing
+from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing, versions
 from controlplane.documents.uploads import HashedUpload, check_length
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
 
 _STATUS = OpenApiParameter("status", enum=DocumentStatus.values)
+_NAME = OpenApiParameter(
+    "q", str, description="in the file name: Chinese by any part, other words by their beginning"
+)
+_MOST_IDS = 200
+_LONGEST_NAME = 255
 
 
 class DocumentsView(PrincipalView):
@@ -40,16 +48,20 @@ class KnowledgeBases(DocumentsView):
 
     @extend_schema(responses=shapes.KnowledgeBaseSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return self.listed(
-            selectors.knowledge_base_list(tenant_id=self.tenant_id), shapes.KnowledgeBaseSerializer
-        )
+        page = self.paginate_queryset(selectors.knowledge_base_list(tenant_id=self.tenant_id)) or []
+        return self.get_paginated_response(_shown(page, tenant_id=self.tenant_id))
 
     @extend_schema(request=shapes.KnowledgeBaseCreate, responses={201: shapes.KnowledgeBaseSerializer})
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.KnowledgeBaseCreate)
         made = knowledge_bases.knowledge_base_create(principal=self.principal, **data)
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=made.pk)
-        return Response(shapes.KnowledgeBaseSerializer(base).data, status=201)
+        return Response(_shown([base], tenant_id=self.tenant_id)[0], status=201)
+
+
+def _shown(bases: Sequence[KnowledgeBase], *, tenant_id: UUID) -> Any:
+    contents = base_contents(tenant_id=tenant_id, bases=bases)
+    return shapes.KnowledgeBaseSerializer(bases, many=True, context={"contents": contents}).data
 
 
 class KnowledgeBaseDetail(DocumentsView):
@@ -58,14 +70,14 @@ class KnowledgeBaseDetail(DocumentsView):
     @extend_schema(responses=shapes.KnowledgeBaseSerializer)
     def get(self, request: Request, base_id: UUID) -> Response:
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
-        return Response(shapes.KnowledgeBaseSerializer(base).data)
+        return Response(_shown([base], tenant_id=self.tenant_id)[0])
 
     @extend_schema(request=shapes.KnowledgeBaseUpdate, responses=shapes.KnowledgeBaseSerializer)
     def patch(self, request: Request, base_id: UUID) -> Response:
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
         data = self.checked(shapes.KnowledgeBaseUpdate, partial=True)
         knowledge_bases.knowledge_base_update(principal=self.principal, base=base, **data)
-        return Response(shapes.KnowledgeBaseSerializer(base).data)
+        return Response(_shown([base], tenant_id=self.tenant_id)[0])
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, base_id: UUID) -> Response:
@@ -82,7 +94,20 @@ class KnowledgeBaseReindex(DocumentsView):
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
         added = reindexing.knowledge_base_reindex(principal=self.principal, base=base)
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
-        return Response(shapes.ReindexSerializer({"jobs": added, "knowledge_base": base}).data, status=202)
+        shown = _shown([base], tenant_id=self.tenant_id)[0]
+        return Response({"jobs": added, "knowledge_base": shown}, status=202)
+
+
+class KnowledgeBaseRetry(DocumentsView):
+    """Tries again whatever has failed in the base."""
+
+    serializer_class = shapes.RetriedSerializer
+
+    @extend_schema(request=None, responses={202: shapes.RetriedSerializer})
+    def post(self, request: Request, base_id: UUID) -> Response:
+        base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
+        retried = jobs.failed_jobs_retry(principal=self.principal, base=base)
+        return Response({"jobs": retried}, status=202)
 
 
 class KnowledgeBaseDocuments(DocumentsView):
@@ -93,12 +118,10 @@ class KnowledgeBaseDocuments(DocumentsView):
         check_length(int(request.META.get("CONTENT_LENGTH") or 0))
         super().initial(request, *args, **kwargs)
 
-    @extend_schema(responses=shapes.DocumentSerializer(many=True), parameters=[_STATUS])
+    @extend_schema(responses=shapes.DocumentSerializer(many=True), parameters=[_STATUS, _NAME])
     def get(self, request: Request, base_id: UUID) -> Response:
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
-        status = request.query_params.get("status", "")
-        found = selectors.document_list(tenant_id=self.tenant_id, base_id=base.pk, status=status)
-        return self.listed(found, shapes.DocumentSerializer)
+        return self.listed(_documents(request, self.tenant_id, base.pk), shapes.DocumentSerializer)
 
     @extend_schema(
         request={"multipart/form-data": shapes.UploadForm},
@@ -122,6 +145,74 @@ class KnowledgeBaseDocuments(DocumentsView):
 
 def _upload(file: HashedUpload) -> documents.Upload:
     return documents.Upload(filename=file.name or "", file=file, size=file.size or 0, sha256=file.sha256)
+
+
+class Documents(DocumentsView):
+    """Of all bases; with `ids`, the documents that somebody follows, in one answer."""
+
+    serializer_class = shapes.DocumentSerializer
+
+    @extend_schema(
+        responses=shapes.DocumentSerializer(many=True),
+        parameters=[
+            _STATUS,
+            _NAME,
+            OpenApiParameter("knowledge_base", OpenApiTypes.UUID),
+            OpenApiParameter("ids", str, description=f"separated by commas, at most {_MOST_IDS}"),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        base_id = _id(request, "knowledge_base")
+        return self.listed(_documents(request, self.tenant_id, base_id), shapes.DocumentSerializer)
+
+
+def _documents(request: Request, tenant_id: UUID, base_id: UUID | None) -> QuerySet[Document]:
+    status = request.query_params.get("status", "")
+    return selectors.document_list(
+        tenant_id=tenant_id,
+        base_id=base_id,
+        statuses=[status] if status else [],
+        text=request.query_params.get("q", "")[:_LONGEST_NAME],
+        ids=_ids(request),
+    )
+
+
+def _ids(request: Request) -> list[UUID] | None:
+    if "ids" not in request.query_params:
+        return None
+    asked = [part for part in request.query_params["ids"].split(",") if part]
+    if len(asked) > _MOST_IDS:
+        raise InvalidInput(
+            code="invalid_field",
+            field="ids",
+            detail=_("At most %(most)s identifiers.") % {"most": _MOST_IDS},
+            remedy=_("Ask for them in several requests."),
+        )
+    return [_uuid(one, "ids") for one in asked]
+
+
+class DocumentReindex(DocumentsView):
+    """Reads the file again, as a new version beside the one that answers."""
+
+    serializer_class = shapes.ReceivedSerializer
+
+    @extend_schema(request=None, responses={202: shapes.ReceivedSerializer})
+    def post(self, request: Request, document_id: UUID) -> Response:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        received = versions.document_reindex(principal=self.principal, document=document)
+        return Response(shapes.ReceivedSerializer(received).data, status=202)
+
+
+class VersionRestore(DocumentsView):
+    """Makes the file of an earlier version the newest version."""
+
+    serializer_class = shapes.ReceivedSerializer
+
+    @extend_schema(request=None, responses={202: shapes.ReceivedSerializer})
+    def post(self, request: Request, document_id: UUID, number: int) -> Response:
+        document = selectors.document_get(tenant_id=self.tenant_id, document_id=document_id)
+        received = versions.version_restore(principal=self.principal, document=document, number=number)
+        return Response(shapes.ReceivedSerializer(received).data, status=202)
 
 
 class DocumentDetail(DocumentsView):
@@ -152,6 +243,7 @@ class DocumentContent(DocumentsView):
     @extend_schema(
         parameters=[
             OpenApiParameter("page", int, description="the text of one page, as JSON"),
+            OpenApiParameter("version", int, description="of an earlier upload; else the one that answers"),
             OpenApiParameter("passage", int, description="a passage with its neighbours, as JSON"),
         ],
         responses={
@@ -164,6 +256,9 @@ class DocumentContent(DocumentsView):
         if "passage" in request.query_params:
             return self._place(document, whole_number(request, "passage"))
         version = selectors.source_version(document=document)
+        if "version" in request.query_params:
+            number = whole_number(request, "version")
+            version = selectors.version_get(document=document, number=number)
         if "page" not in request.query_params:
             return source_response(request=request._request, filename=document.filename, version=version)
         page, pages = whole_number(request, "page"), selectors.page_count(version=version)
@@ -206,8 +301,12 @@ class Jobs(DocumentsView):
 
 
 def _id(request: Request, name: str) -> UUID | None:
+    return _uuid(request.query_params[name], name) if name in request.query_params else None
+
+
+def _uuid(text: str, name: str) -> UUID:
     try:
-        return UUID(request.query_params[name]) if name in request.query_params else None
+        return UUID(text)
     except ValueError as error:
         raise InvalidInput(
             code="invalid_field", field=name, detail=_("This is not an identifier.")

@@ -16,6 +16,7 @@ from controlplane.core.queue import enqueue
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.failures import TRANSIENT, failure
+from controlplane.documents.file_names import name_index
 from controlplane.documents.filenames import clean_filename, title_of
 from controlplane.documents.models import (
     Document,
@@ -243,13 +244,15 @@ def _raised(own: int | None, wanted: Secrecy | None) -> int | None:
 def _create(intake: _Intake, fields: Mapping[str, Any]) -> Document:
     try:
         with transaction.atomic():
-            return Document.objects.create(
+            made = Document.objects.create(
                 **fields,
                 department_id=intake.base.department_id,
                 owner=intake.base.owner,
                 secrecy=intake.effective(intake.secrecy),
                 title=title_of(intake.filename)[:300],
             )
+            name_index(document=made)
+            return made
     except IntegrityError as error:
         # Somebody was faster, or the name belongs to a document above the caller's clearance.
         document = Document.objects.select_for_update(no_key=True).filter(**fields).first()

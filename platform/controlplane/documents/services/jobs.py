@@ -1,6 +1,9 @@
 """What people do with jobs: cancel them, try them again."""
 
+from contextlib import suppress
+
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record
@@ -14,11 +17,13 @@ from controlplane.documents.models import (
     JobKind,
     JobStage,
     JobStatus,
+    KnowledgeBase,
     Version,
 )
 from controlplane.documents.services.outcomes import cancel_locked
 from controlplane.identity.principal import Principal
 
+MOST_RETRIED = 500
 TASKS = {JobStage.PARSE: "documents.parse", JobStage.EMBED: "documents.embed"}
 
 
@@ -81,6 +86,42 @@ def job_requeue(*, principal: Principal, job: IndexJob) -> IndexJob:
         document=str(job.version.document_id),
     )
     return locked
+
+
+@transaction.atomic
+def failed_jobs_retry(*, principal: Principal, base: KnowledgeBase) -> int:
+    """Queue the failed documents of the base again, the newest first, at most `MOST_RETRIED` in one call. Their number.
+
+    Raises Forbidden.
+    """
+    principal.require_write(base.department_id)
+    failed = IndexJob.objects.filter(
+        tenant_id=principal.tenant,
+        kind=JobKind.INDEX,
+        status=JobStatus.FAILED,
+        version__status=DocumentStatus.FAILED,
+        version__number=F("version__document__latest_number"),
+        version__document__knowledge_base=base,
+    )
+    newest = list(failed.order_by("-pk").values_list("pk", flat=True)[:MOST_RETRIED])
+    retried = []
+    with tenant_scope(principal.tenant):
+        jobs = IndexJob.objects.filter(pk__in=newest, status=JobStatus.FAILED).order_by("pk")
+        for job in jobs.select_for_update(of=("self",)):
+            with suppress(Conflict):  # the document has a newer version by now
+                _check_current(job)
+                _reset(job)
+                job_send(job=job)
+                retried.append(job)
+    if retried:
+        record(
+            tenant_id=principal.tenant,
+            actor=principal.actor,
+            action="knowledge_base.jobs_retried",
+            target=f"knowledge_base:{base.pk}",
+            jobs=[str(job.pk) for job in retried],
+        )
+    return len(retried)
 
 
 def _check_current(job: IndexJob) -> None:
