@@ -21,11 +21,13 @@ HYBRID, DENSE, KEYWORD = 0.19, 0.29, 0.11
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`score`: from 0 to 1, the more the better. `reason`: empty where the evidence is sufficient."""
+    """`score`: from 0 to 1, the more the better. `reason`: empty where the evidence is sufficient. `threshold`: what the
+    score had to reach."""
 
     sufficient: bool
     score: float
     reason: Reason
+    threshold: float = HYBRID
 
 
 def judge(
@@ -42,7 +44,9 @@ def judge(
     best = max(standing, key=lambda hit: hit.score)
     limit = _threshold(best) if threshold is None else threshold
     sufficient = best.score >= limit
-    return Evidence(sufficient=sufficient, score=best.score, reason="" if sufficient else "too_thin")
+    return Evidence(
+        sufficient=sufficient, score=best.score, reason="" if sufficient else "too_thin", threshold=limit
+    )
 
 
 def _threshold(hit: Hit) -> float:

@@ -31,10 +31,31 @@ def calibration(*, model: str) -> Calibration:
     return next((found for name, found in CALIBRATIONS.items() if model.startswith(name)), OTHER)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What each leg reached out of what it could have reached; None for one that took no part."""
+
+    meaning: float | None
+    words: float | None
+    meaning_weight: float
+    words_weight: float
+
+    @property
+    def score(self) -> float:
+        meaning, words = self.meaning or 0.0, self.words or 0.0
+        return self.meaning_weight * meaning + self.words_weight * words
+
+
+def parts(*, calibration: Calibration, dense: float | None, keyword: float | None, best: float) -> Parts:
+    """`best`: the highest BM25 that the query can reach. The score is about 0 to 1: below 0 where the cosine is under the
+    floor."""
+    meaning = None if dense is None else calibration.meaning(dense)
+    words = None if keyword is None else (keyword / best if best > 0 else 0.0)
+    if meaning is None or words is None:
+        return Parts(meaning, words, meaning_weight=1.0, words_weight=1.0)
+    return Parts(meaning, words, meaning_weight=calibration.weight, words_weight=1 - calibration.weight)
+
+
 def fused(*, calibration: Calibration, dense: float | None, keyword: float | None, best: float) -> float:
-    """About 0 to 1: below 0 where the cosine is under the floor. `best`: the highest BM25 that the query can reach."""
-    words = keyword / best if keyword is not None and best > 0 else 0.0
-    if dense is None:
-        return words
-    meaning = calibration.meaning(dense)
-    return meaning if keyword is None else calibration.weight * meaning + (1 - calibration.weight) * words
+    """The score alone."""
+    return parts(calibration=calibration, dense=dense, keyword=keyword, best=best).score

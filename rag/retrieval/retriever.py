@@ -1,6 +1,6 @@
 """Reading the index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from rag.index.postings import K1, term_key
 from rag.index.schema import DIMENSIONS
 from rag.index.vectors import halfvec_literal
 from rag.retrieval import fusion, statement
-from rag.retrieval.query import Hit, Query
+from rag.retrieval.query import Hit, Leg, Query
 from rag.text import query_terms
 
 CANDIDATES = 50  # of each leg, before fusion; top_k raises it
@@ -54,7 +54,7 @@ class Retriever:
             exact = self._is_exact(space, parameters)
             make = statement.hybrid if keys else statement.dense
             rows = self._rows(make(exact=exact, dimension=space.dimension), parameters)
-        return _hits(rows, space=space, top_k=query.top_k)
+        return _hits(rows, space=space, candidates=parameters["candidates"], top_k=query.top_k)
 
     def _rows(self, sql: str, parameters: dict[str, Any]) -> Sequence[Any]:
         self._cursor.execute(sql, parameters)
@@ -85,25 +85,44 @@ def _literal(query: Query, space: Space) -> str:
     return halfvec_literal(query.vector)
 
 
-def _hits(rows: Iterable[Sequence[Any]], *, space: Space, top_k: int) -> list[Hit]:
+def _hits(rows: Sequence[Sequence[Any]], *, space: Space, candidates: int, top_k: int) -> list[Hit]:
     calibration = fusion.calibration(model=space.model)
     ranked = []
     for row in rows:
         best = row[6] * (K1 + 1)
-        score = fusion.fused(calibration=calibration, dense=row[3], keyword=row[4], best=best)
-        ranked.append((-score, row[0], row))
+        parts = fusion.parts(calibration=calibration, dense=row[3], keyword=row[4], best=best)
+        ranked.append((-parts.score, row[0], row, parts))
     ranked.sort(key=lambda one: one[:2])
-    return [_hit(row, score=-negative) for negative, _, row in ranked[:top_k]]
+    ranks = _ranks(rows, 3, candidates), _ranks(rows, 4, candidates)
+    return [_hit(row, parts, *ranks) for _, _, row, parts in ranked[:top_k]]
 
 
-def _hit(row: Sequence[Any], *, score: float) -> Hit:
+def _ranks(rows: Sequence[Sequence[Any]], column: int, candidates: int) -> dict[int, int]:
+    """The places of the leg's own candidates: what only the other leg brought stands behind them, nobody knows where."""
+    scored = sorted((-row[column], row[0]) for row in rows if row[column])
+    return {passage_id: place for place, (_, passage_id) in enumerate(scored[:candidates], start=1)}
+
+
+def _hit(
+    row: Sequence[Any], parts: fusion.Parts, dense_ranks: dict[int, int], keyword_ranks: dict[int, int]
+) -> Hit:
     passage_id, document_id, knowledge_base_id, dense, keyword, mass, asked = row
     return Hit(
         passage_id=passage_id,
         document_id=document_id,
         knowledge_base_id=knowledge_base_id,
-        score=min(1.0, max(0.0, score)),
+        score=_bounded(parts.score),
         dense=dense,
         keyword=keyword,
         coverage=mass / asked if asked else 0.0,
+        dense_leg=_leg(parts.meaning, parts.meaning_weight, dense_ranks.get(passage_id)),
+        keyword_leg=_leg(parts.words, parts.words_weight, keyword_ranks.get(passage_id)),
     )
+
+
+def _leg(share: float | None, weight: float, rank: int | None) -> Leg | None:
+    return None if share is None else Leg(share=_bounded(share), weight=weight, rank=rank)
+
+
+def _bounded(score: float) -> float:
+    return min(1.0, max(0.0, score))

@@ -29,7 +29,7 @@ from controlplane.identity.principal import Principal
 from inference.embedding import EmbeddingClient, EmbeddingLimits, EmbeddingModel
 from inference.errors import EngineError
 from rag.index import Space
-from rag.retrieval import Hit, Mode, Query, Retriever
+from rag.retrieval import Evidence, Hit, Leg, Mode, Query, Retriever, judge
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class FoundPassage:
     dense: float | None
     keyword: float | None
     coverage: float
+    dense_leg: Leg | None = None
+    keyword_leg: Leg | None = None
 
     def hit(self) -> Hit:
         return Hit(
@@ -79,6 +81,11 @@ class SearchOutcome:
 
     passages: tuple[FoundPassage, ...]
     degraded: tuple[str, ...] = ()
+
+    def evidence(self, *, query: str) -> Evidence:
+        """Whether an assistant that found this would go on to answer, or refuse at once."""
+        texts = {passage.passage_id: passage.text for passage in self.passages}
+        return judge(query=query, hits=[passage.hit() for passage in self.passages], texts=texts)
 
 
 def search_passages(
@@ -194,6 +201,8 @@ def _with_texts(principal: Principal, hits: Sequence[Hit]) -> list[FoundPassage]
             dense=hit.dense,
             keyword=hit.keyword,
             coverage=hit.coverage,
+            dense_leg=hit.dense_leg,
+            keyword_leg=hit.keyword_leg,
         )
         for hit in hits
         if (passage := by_id.get(hit.passage_id))

@@ -24,6 +24,19 @@ class SearchRequestSerializer(serializers.Serializer[Any]):
     top_k = serializers.IntegerField(min_value=1, max_value=MOST_RESULTS, required=False, default=10)
     mode = serializers.ChoiceField(choices=["hybrid", "dense", "keyword"], required=False, default="hybrid")
     rerank = serializers.BooleanField(required=False, default=False)
+    explain = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="with the legs of each score, and the verdict on the evidence",
+    )
+
+
+class LegSerializer(serializers.Serializer[Any]):
+    share = serializers.FloatField(
+        help_text="from 0 to 1; times its weight, it is this leg's part of the score"
+    )
+    weight = serializers.FloatField()
+    rank = serializers.IntegerField(allow_null=True, help_text="null: only the other leg found the passage")
 
 
 class SearchResultSerializer(serializers.Serializer[Any]):
@@ -36,8 +49,25 @@ class SearchResultSerializer(serializers.Serializer[Any]):
     score = serializers.FloatField()
 
 
+class ExplainedResultSerializer(SearchResultSerializer):
+    cosine = serializers.FloatField(source="dense", allow_null=True)
+    bm25 = serializers.FloatField(source="keyword", allow_null=True)
+    dense = LegSerializer(source="dense_leg", allow_null=True)
+    keyword = LegSerializer(source="keyword_leg", allow_null=True)
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    sufficient = serializers.BooleanField(help_text="false: an assistant would refuse without asking a model")
+    score = serializers.FloatField()
+    threshold = serializers.FloatField()
+    reason = serializers.CharField(help_text="nothing_found, too_thin, or empty")
+
+
 class SearchResponseSerializer(serializers.Serializer[Any]):
-    results = SearchResultSerializer(many=True)
+    results = ExplainedResultSerializer(
+        many=True, help_text="cosine, bm25, dense and keyword only with `explain`"
+    )
+    evidence = EvidenceSerializer(required=False, help_text="only with `explain`")
     took_ms = serializers.FloatField()
     degraded = serializers.ListField(
         child=serializers.CharField(), help_text="what could not take part in this search: dense, rerank"
@@ -71,8 +101,15 @@ class Search(PrincipalView):
             principal=self.principal, knowledge_base_ids=bases, query=asked["query"], outcome=outcome
         )
         degraded = [*outcome.degraded, *(["rerank"] if asked["rerank"] else [])]
-        results = SearchResultSerializer(outcome.passages, many=True).data
-        return Response({"results": results, "took_ms": took_ms, "degraded": degraded})
+        shape = ExplainedResultSerializer if asked["explain"] else SearchResultSerializer
+        body = {
+            "results": shape(outcome.passages, many=True).data,
+            "took_ms": took_ms,
+            "degraded": degraded,
+        }
+        if asked["explain"]:
+            body["evidence"] = EvidenceSerializer(outcome.evidence(query=asked["query"])).data
+        return Response(body)
 
 
 search_urlpatterns = [path("search", Search.as_view())]

@@ -151,3 +151,21 @@ def test_the_session_of_a_person_searches_too(
         "/api/v1/search", {"query": "抵押率", "knowledge_bases": [str(base)]}, format="json"
     )
     assert (response.status_code, response.json()["results"][0]["title"]) == (200, "授信管理办法")
+
+
+def test_a_search_explains_itself_if_asked(
+    committed_organisation: Organisation, embedder: FakeEngine
+) -> None:
+    finance = committed_organisation.finance
+    base = make_base(department=finance, name="制度", texts=[GIFTS, CREDIT, LAUNDERING])
+    body = search(committed_organisation.key(finance), [base], explain=True).json()
+    first = body["results"][0]
+    assert (first["dense"]["rank"], first["keyword"]["rank"]) == (1, 1)
+    score = sum(first[leg]["share"] * first[leg]["weight"] for leg in ("dense", "keyword"))
+    assert score == pytest.approx(first["score"], abs=1e-6)
+    assert min(first["cosine"], first["bm25"]) > 0
+    assert body["evidence"] == {"sufficient": True, "score": first["score"], "threshold": 0.19, "reason": ""}
+    nothing = search(
+        committed_organisation.key(finance), [base], query="的", mode="keyword", explain=True
+    ).json()
+    assert nothing["evidence"]["reason"] == "nothing_found"

@@ -42,3 +42,10 @@ def test_an_empty_question_is_answered_by_nothing():
 def test_each_mode_has_a_scale_of_its_own():
     assert not judge(query="问", hits=[hit(0.25, keyword=None)], texts=TEXTS).sufficient
     assert judge(query="问", hits=[hit(0.12, dense=None)], texts=TEXTS).sufficient
+
+
+def test_the_threshold_is_told():
+    assert judge(query="问", hits=[hit(0.5)], texts=TEXTS).threshold == 0.19
+    assert judge(query="问", hits=[hit(0.5, dense=None)], texts=TEXTS).threshold == 0.11
+    assert judge(query="问", hits=[hit(0.5, keyword=None)], texts=TEXTS).threshold == 0.29
+    assert judge(query="问", hits=[hit(0.5)], texts=TEXTS, threshold=0.6).threshold == 0.6

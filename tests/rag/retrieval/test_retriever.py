@@ -162,3 +162,22 @@ def test_every_dimension_is_searched_with_or_without_a_graph_for_it(library: Lib
 def test_a_query_without_a_fitting_vector_is_refused(library: Library, vector):
     with library.all_seen(), pytest.raises(ValueError, match="384 dimensions"):
         library.search("油温", vector=vector)
+
+
+def test_a_hit_tells_what_each_leg_brought(library: Library):
+    with library.all_seen():
+        oil, loan, _ = library.store(TEXTS)
+        hits = {hit.passage_id: hit for hit in library.search("贷款", vector=unit(1))}
+        for hit in hits.values():
+            parts = [leg.share * leg.weight for leg in (hit.dense_leg, hit.keyword_leg)]
+            assert sum(parts) == pytest.approx(hit.score, abs=1e-6)
+        assert (hits[oil].dense_leg.rank, hits[oil].keyword_leg.rank) == (1, None)
+        assert hits[loan].keyword_leg.rank == 1
+
+
+def test_a_leg_that_took_no_part_tells_nothing(library: Library):
+    with library.all_seen():
+        library.store(TEXTS)
+        (hit,) = library.search("85℃", mode="keyword")
+        assert (hit.dense_leg, hit.keyword_leg.rank, hit.keyword_leg.weight) == (None, 1, 1.0)
+        assert library.search("", vector=unit(1), mode="dense")[0].keyword_leg is None
