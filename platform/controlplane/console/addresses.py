@@ -14,6 +14,7 @@ def chat_address() -> str:
 
 
 def api_address() -> str:
+    """Where the browser finds the platform API, without a slash at its end."""
     return urlsplit(settings.BASE_URL).path.rstrip("/") + "/api/v1"
 
 

@@ -40,6 +40,14 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
+        _("Knowledge"),
+        (
+            Section("knowledge", _("Knowledge bases"), "library", Need.MANAGER),
+            Section("jobs", _("Indexing jobs"), "list-checks", Need.MANAGER),
+            Section("hit-testing", _("Hit testing"), "target", Need.MANAGER),
+        ),
+    ),
+    Group(
         _("Assistants"),
         (
             Section("conversations", _("Conversations"), "messages-square", Need.MANAGER),

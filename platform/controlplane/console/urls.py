@@ -1,7 +1,18 @@
 from django.db.transaction import non_atomic_requests
 from django.urls import path
 
-from controlplane.console.views import conversations, feedback, home, language, sign_in
+from controlplane.console.views import (
+    conversations,
+    documents,
+    feedback,
+    hit_testing,
+    home,
+    jobs,
+    knowledge,
+    language,
+    sign_in,
+    versions,
+)
 
 app_name = "console"
 
@@ -21,4 +32,31 @@ urlpatterns = [
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),
     path("password", non_atomic_requests(sign_in.Password.as_view()), name="password"),
     path("language", language.choose, name="language"),
+    path("knowledge/", knowledge.Bases.as_view(), name="knowledge"),
+    path("knowledge/new", knowledge.BaseNew.as_view(), name="base-new"),
+    path("knowledge/<uuid:base_id>/", documents.BaseDocuments.as_view(), name="base"),
+    path("knowledge/<uuid:base_id>/settings", knowledge.BaseSettings.as_view(), name="base-settings"),
+    path("knowledge/<uuid:base_id>/delete", knowledge.BaseDelete.as_view(), name="base-delete"),
+    path("knowledge/<uuid:base_id>/reindex", knowledge.BaseReindex.as_view(), name="base-reindex"),
+    path("knowledge/<uuid:base_id>/retry-failed", jobs.RetryFailed.as_view(), name="base-retry"),
+    path("documents/<uuid:document_id>/", documents.DocumentSource.as_view(), name="document"),
+    path(
+        "documents/<uuid:document_id>/settings",
+        documents.DocumentSettings.as_view(),
+        name="document-settings",
+    ),
+    path("documents/<uuid:document_id>/delete", documents.DocumentDelete.as_view(), name="document-delete"),
+    path("documents/<uuid:document_id>/reindex", versions.DocumentReindex.as_view(), name="document-reindex"),
+    path("documents/<uuid:document_id>/versions", versions.Versions.as_view(), name="document-versions"),
+    path(
+        "documents/<uuid:document_id>/versions/<int:number>/restore",
+        versions.VersionRestore.as_view(),
+        name="version-restore",
+    ),
+    path("documents/<uuid:document_id>/jobs", jobs.DocumentJobs.as_view(), name="document-jobs"),
+    path("jobs/", jobs.Jobs.as_view(), name="jobs"),
+    path("jobs/<uuid:job_id>/cancel", jobs.JobCancel.as_view(), name="job-cancel"),
+    path("jobs/<uuid:job_id>/retry", jobs.JobRetry.as_view(), name="job-retry"),
+    # The search opens short transactions of its own: none is open while the question is embedded.
+    path("hit-testing/", non_atomic_requests(hit_testing.HitTesting.as_view()), name="hit-testing"),
 ]

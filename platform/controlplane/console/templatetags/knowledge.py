@@ -1,0 +1,64 @@
+"""How states of documents and jobs look."""
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.core.secrecy import Secrecy
+from controlplane.documents.models import DocumentStatus, JobStatus
+
+register = template.Library()
+
+_LOOKS = {
+    "ready": "good",
+    "done": "good",
+    "failed": "bad",
+    "queued": "plain",
+    "cancelled": "plain",
+    "parsing": "info",
+    "embedding": "info",
+    "running": "info",
+}
+_NAMES: dict[str, str | Promise] = {
+    "ready": _("Ready"),
+    "done": _("Done"),
+    "failed": _("Failed"),
+    "queued": _("Waiting"),
+    "cancelled": _("Cancelled"),
+    "parsing": _("Being read"),
+    "embedding": _("Being indexed"),
+    "running": _("Running"),
+}
+_SECRECY_LOOKS = {
+    Secrecy.PUBLIC: "plain",
+    Secrecy.INTERNAL: "brand",
+    Secrecy.CONFIDENTIAL: "warn",
+    Secrecy.SECRET: "bad",
+}
+
+
+@register.simple_tag
+def status_badge(status: str) -> SafeString:
+    """Of a document, a version or a job."""
+    return format_html(
+        '<span class="badge badge--dot badge--{}">{}</span>', _LOOKS.get(status, "plain"), status_name(status)
+    )
+
+
+@register.filter
+def status_name(status: str) -> str:
+    return str(_NAMES.get(status, status))
+
+
+@register.simple_tag
+def secrecy_badge(level: int) -> SafeString:
+    secrecy = Secrecy(level)
+    return format_html('<span class="badge badge--{}">{}</span>', _SECRECY_LOOKS[secrecy], secrecy.label)
+
+
+def all_named() -> bool:
+    """Whether each state has a name and a look."""
+    states = {*DocumentStatus.values, *JobStatus.values}
+    return states <= set(_NAMES) and states <= set(_LOOKS)
