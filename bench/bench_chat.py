@@ -3,6 +3,9 @@
 The chat process is held to one core; the fake platform and the readers have the others. Each answer is 20 pieces of
 reasoning and 100 of text, one every 20 ms, as an engine of 50 tokens a second gives them. Every reader is another person.
 
+Readers ask one after another, spread over the time that an answer takes, so that all of them are being answered together;
+`burst` has all of them ask at the same instant.
+
 first   from the question to the first piece, less the same asked of the platform directly
 gap     between two updates of an answer (repaints are at most ten a second: 100 ms is as smooth as it gets)
 CPU     of the chat process, for one answer
@@ -19,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +38,7 @@ from deploy.embedded.ports import find_free  # noqa: E402
 
 RESULT = ROOT / "bench/results/chat.json"
 QUESTION = "量"
+ANSWER_SECONDS = 2.4
 LEVELS = (1, 20, 40, 60)
 
 
@@ -44,6 +48,7 @@ class Level:
     first_direct_ms: float
     first_chat_ms: float
     first_added_ms: float
+    burst_added_ms: float
     gap_p50_ms: float
     gap_p99_ms: float
     cpu_per_answer_ms: float
@@ -123,18 +128,20 @@ async def measure(direct: str, chat: str, process: psutil.Process, concurrent: i
             await client.post(
                 f"{chat}/chat/gradio_api/run/boot", json={"data": [{}]}, headers={"Cookie": cookie}
             )
-        plain = await asyncio.gather(*(through_platform(client, direct, cookie) for cookie in people))
+        plain = await spread(ANSWER_SECONDS, [through_platform(client, direct, cookie) for cookie in people])
         before, began = cpu(process), time.perf_counter()
-        shown = await asyncio.gather(*(through_chat(client, chat, cookie) for cookie in people))
+        shown = await spread(ANSWER_SECONDS, [through_chat(client, chat, cookie) for cookie in people])
         spent, took = cpu(process) - before, time.perf_counter() - began
+        direct_burst = await spread(0, [through_platform(client, direct, cookie) for cookie in people])
+        burst = await spread(0, [through_chat(client, chat, cookie) for cookie in people])
     gaps = sorted(gap for timed in shown for gap in timed.gaps)
-    first_direct = statistics.median(timed.first for timed in plain) * 1000
-    first_chat = statistics.median(timed.first for timed in shown) * 1000
+    first_direct, first_chat = median_first(plain) * 1000, median_first(shown) * 1000
     return Level(
         concurrent=concurrent,
         first_direct_ms=round(first_direct, 1),
         first_chat_ms=round(first_chat, 1),
         first_added_ms=round(first_chat - first_direct, 1),
+        burst_added_ms=round((median_first(burst) - median_first(direct_burst)) * 1000, 1),
         gap_p50_ms=round(gaps[len(gaps) // 2] * 1000, 1),
         gap_p99_ms=round(gaps[int(len(gaps) * 0.99)] * 1000, 1),
         cpu_per_answer_ms=round(spent / concurrent * 1000, 1),
@@ -142,6 +149,20 @@ async def measure(direct: str, chat: str, process: psutil.Process, concurrent: i
         total_seconds=round(statistics.median(timed.total for timed in shown), 2),
         rss_mib=round(process.memory_info().rss / 2**20, 1),
     )
+
+
+async def spread(seconds: float, asked: list[Coroutine[Any, Any, Timed]]) -> list[Timed]:
+    """All of them, begun over so many seconds."""
+
+    async def later(place: int, one: Coroutine[Any, Any, Timed]) -> Timed:
+        await asyncio.sleep(seconds * place / len(asked))
+        return await one
+
+    return await asyncio.gather(*(later(place, one) for place, one in enumerate(asked)))
+
+
+def median_first(answers: list[Timed]) -> float:
+    return statistics.median(timed.first for timed in answers)
 
 
 async def signed_in(client: httpx.AsyncClient, direct: str, name: str) -> str:
@@ -191,15 +212,27 @@ def cpu(process: psutil.Process) -> float:
 
 
 def print_table(levels: list[Level]) -> None:
-    print(
-        "\n| concurrent | first ms: direct / chat / added | gap p50 / p99 ms | CPU an answer ms | of one core | RSS MiB |"
+    columns = (
+        "concurrent",
+        "first ms: direct / chat / added",
+        "burst: added",
+        "gap p50 / p99 ms",
+        "CPU an answer ms",
+        "of one core",
+        "RSS MiB",
     )
-    print("|---|---|---|---|---|---|")
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for one in levels:
-        print(
-            f"| {one.concurrent} | {one.first_direct_ms} / {one.first_chat_ms} / {one.first_added_ms}"
-            f" | {one.gap_p50_ms} / {one.gap_p99_ms} | {one.cpu_per_answer_ms} | {one.cpu_share:.0%} | {one.rss_mib} |"
+        cells = (
+            one.concurrent,
+            f"{one.first_direct_ms} / {one.first_chat_ms} / {one.first_added_ms}",
+            one.burst_added_ms,
+            f"{one.gap_p50_ms} / {one.gap_p99_ms}",
+            one.cpu_per_answer_ms,
+            f"{one.cpu_share:.0%}",
+            one.rss_mib,
         )
+        print(f"| {' | '.join(map(str, cells))} |")
 
 
 def report(levels: list[Level]) -> None:
@@ -211,6 +244,7 @@ def report(levels: list[Level]) -> None:
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "load": round(os.getloadavg()[0], 1),
         "first_token_added_ms": twenty.first_added_ms,
+        "burst_first_token_added_ms": twenty.burst_added_ms,
         "gap_p99_ms": twenty.gap_p99_ms,
         "cpu_per_answer_ms": twenty.cpu_per_answer_ms,
         "levels": [asdict(one) for one in levels],

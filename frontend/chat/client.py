@@ -57,16 +57,12 @@ class Platform:
         await self._http.aclose()
 
     async def grant(self, *, session: str) -> Grant | None:
-        """None when the session is none, or no longer one."""
+        """None when the session is none, or no longer one. Raises PlatformError, of status 403 for who may not use the chat."""
         headers = {"Cookie": f"sessionid={session}"}
         try:
             body = await self._call("GET", "/api/v1/session/token", headers=headers)
         except SignedOut:
             return None
-        except PlatformError as error:
-            if error.status == 403:
-                return None
-            raise
         return _grant(body)
 
     async def assistants(self, *, caller: Caller) -> list[Json]:
@@ -189,14 +185,14 @@ class Platform:
 
 
 def _grant(body: Json) -> Grant:
-    user, tenant = body["user"], body["tenant"]
+    user, tenant = body["user"], body.get("tenant") or {}
     return Grant(
         token=body["token"],
         expires_at=datetime.fromisoformat(str(body["expires_at"]).replace("Z", "+00:00")),
         user_id=str(user["id"]),
         user_name=user.get("name") or user.get("email") or "",
         email=user.get("email") or "",
-        tenant_id=str(tenant["id"]),
+        tenant_id=str(tenant.get("id") or ""),
         tenant_name=tenant.get("name") or "",
         console=bool(body.get("console")),
     )

@@ -33,9 +33,17 @@ class Document:
 
     def unavailable(self, *, language: Language) -> Response:
         """When the platform does not answer: a page that tries again by itself."""
-        texts = {name: html.escape(TEXTS[language][name]) for name in ("down_title", "down_text", "retry")}
-        body = _UNAVAILABLE.format(lang=TAGS[language], **texts)
+        again = '<meta http-equiv="refresh" content="10">'
+        body = _notice(language, title="down_title", text="down_text", link="retry", address="", head=again)
         return HTMLResponse(body, 503, headers={"Retry-After": "10"})
+
+    def denied(self, *, language: Language) -> Response:
+        """Signed in, and not somebody who may use the chat. Not led back to the sign-in, which would lead here."""
+        address = f"{self._prefix}/"
+        body = _notice(
+            language, title="denied_title", text="denied_text", link="denied_link", address=address
+        )
+        return HTMLResponse(body, 403)
 
     def _head(self, language: Language) -> str:
         base = f"{self._path}/page/{self.version}"
@@ -51,9 +59,18 @@ class Document:
             "prefix": self._prefix,
             "path": self._path,
             "language": language,
+            "lang": TAGS[language],
             "texts": TEXTS[language],
             "katex": {kind: f"{self._path}/assets/{name}" for kind, name in self._katex.items() if name},
         }
+
+
+def _notice(language: Language, *, title: str, text: str, link: str, address: str, head: str = "") -> str:
+    texts = {
+        name: html.escape(TEXTS[language][key])
+        for name, key in (("title", title), ("text", text), ("link", link))
+    }
+    return _NOTICE.format(lang=TAGS[language], head=head, address=html.escape(address), **texts)
 
 
 def page_version() -> str:
@@ -80,11 +97,11 @@ _THEME_SCRIPT = (
     "const dark=t==='dark'||(t!=='light'&&matchMedia('(prefers-color-scheme: dark)').matches);"
     "document.documentElement.dataset.theme=dark?'dark':'light'})();"
 )
-_UNAVAILABLE = (
-    '<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta http-equiv="refresh" content="10">'
-    '<meta name="viewport" content="width=device-width,initial-scale=1"><title>{down_title}</title><style>'
+_NOTICE = (
+    '<!doctype html><html lang="{lang}"><head><meta charset="utf-8">{head}'
+    '<meta name="viewport" content="width=device-width,initial-scale=1"><title>{title}</title><style>'
     "body{{font:16px/1.6 system-ui,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif;display:grid;"
     "place-content:center;min-height:90vh;margin:0;padding:1rem;text-align:center;color:#1b2330;background:#f7f8fa}}"
     "a{{color:#1d4ed8}}@media(prefers-color-scheme:dark){{body{{color:#e6e9ef;background:#14181f}}a{{color:#93b4ff}}}}"
-    '</style></head><body><h1>{down_title}</h1><p>{down_text}</p><p><a href="">{retry}</a></p></body></html>'
+    '</style></head><body><h1>{title}</h1><p>{text}</p><p><a href="{address}">{link}</a></p></body></html>'
 )

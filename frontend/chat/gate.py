@@ -93,8 +93,13 @@ class Gate:
         language = language_of(cookies=request.cookies, accept=request.headers.get("accept-language", ""))
         try:
             session = await self._sessions.find(request.cookies.get(SESSION_COOKIE))
-        except PlatformError:
-            return self._document.unavailable(language=language)
+        except PlatformError as error:
+            denied = error.status == 403
+            return (
+                self._document.denied(language=language)
+                if denied
+                else self._document.unavailable(language=language)
+            )
         if session is None:
             back = quote(f"{self._path}/{_query(request)}", safe="/")
             return RedirectResponse(f"{self._prefix}/sign-in?next={back}", 302)

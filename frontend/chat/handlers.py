@@ -197,30 +197,18 @@ class Handlers:
 
     async def ask(self, payload: Json, request: gr.Request) -> AsyncIterator[Json]:
         """Ask, and watch the answer. Begins the conversation when there is none."""
-        try:
-            visit = await self.visit(request)
-            running = await self._begin(payload, visit)
-        except ChatError as error:
-            yield self.refused(error, request)
-            return
-        async for update in self._watched(running, request):
+        async for update in self._watched(self._begin, payload, request):
             yield update
 
     async def watch(self, payload: Json, request: gr.Request) -> AsyncIterator[Json]:
         """Attach to the answer of a conversation; `{"gone": true}` when none is being given here."""
-        try:
-            visit = await self.visit(request)
-            running = self._answers.find(
-                owner=visit.session.owner, conversation_id=_match(payload, "conversation", _ID)
-            )
-        except ChatError as error:
-            yield self.refused(error, request)
-            return
-        if running is None:
-            yield {"gone": True}
-            return
-        async for update in self._watched(running, request):
+        async for update in self._watched(self._going, payload, request):
             yield update
+
+    async def _going(self, payload: Json, visit: Visit) -> Running | None:
+        return self._answers.find(
+            owner=visit.session.owner, conversation_id=_match(payload, "conversation", _ID)
+        )
 
     async def _begin(self, payload: Json, visit: Visit) -> Running:
         regenerate = payload.get("regenerate") is True
@@ -252,12 +240,23 @@ class Handlers:
         row = await self._platform.conversation_create(caller=visit.caller, assistant=assistant)
         return str(row["id"])
 
-    async def _watched(self, running: Running, request: gr.Request) -> AsyncIterator[Json]:
-        async for update in running.watch():
-            problem = update.get("problem") or {}
-            if problem.get("code") == "session_expired":
-                self._sessions.forget(request.cookies.get("sessionid") or "")
-            yield update
+    async def _watched(
+        self, find: Callable[[Json, Visit], Awaitable[Running | None]], payload: Json, request: gr.Request
+    ) -> AsyncIterator[Json]:
+        try:
+            running = await find(payload, await self.visit(request))
+            if running is None:
+                yield {"gone": True}
+                return
+            async for update in running.watch():
+                if (update.get("problem") or {}).get("code") == SignedOut().code:
+                    self._sessions.forget(request.cookies.get("sessionid") or "")
+                yield update
+        except ChatError as error:
+            yield self.refused(error, request)
+        except Exception:
+            log.exception("an answer could not be shown")
+            yield {"error": ChatError("internal_error").view()}
 
     async def _files(self, visit: Visit, conversation_id: str) -> list[Json]:
         try:

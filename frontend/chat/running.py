@@ -68,6 +68,7 @@ class Running:
 
     def start(self, *, platform: Platform, caller: Caller) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(platform, caller))
+        self._task.add_done_callback(lambda _: self._ended_unbegun())
         return self._task
 
     def stop(self) -> None:
@@ -85,7 +86,9 @@ class Running:
                 return
             if self.version != watched.version:
                 yield self._update(watched)
-                await asyncio.sleep(self.interval)
+                # The first word is shown when it comes; only what follows is held back.
+                if self._content or self._reasoning:
+                    await asyncio.sleep(self.interval)
             else:
                 await changed.wait()
 
@@ -106,6 +109,12 @@ class Running:
         finally:
             self._end_reasoning()
             self.status = status
+            self._announce()
+
+    def _ended_unbegun(self) -> None:
+        """A task that is cancelled before its first step runs nothing of itself."""
+        if not self.done:
+            self.status = "stopped"
             self._announce()
 
     def _take(self, part: Part) -> None:

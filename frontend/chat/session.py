@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from frontend.chat.client import Caller, Grant, Platform
-from frontend.chat.errors import SignedOut
+from frontend.chat.errors import PlatformError, SignedOut
 
 RECHECK_SECONDS = 60.0
 _BEFORE_END_SECONDS = 45.0
@@ -29,8 +29,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Session:
+    """Asked for again from `recheck_at` on; of use until `ends_at`."""
+
     grant: Grant
-    good_until: float
+    recheck_at: float
+    ends_at: float
 
     @property
     def owner(self) -> Owner:
@@ -54,7 +57,7 @@ class Sessions:
             return None
         key = digest(cookie)
         known = self._known.get(key)
-        if known and known.good_until > time.monotonic():
+        if known and known.recheck_at > time.monotonic():
             return known
         # Many requests of one page come at once: the platform is asked once.
         task = self._asking.get(key)
@@ -76,12 +79,21 @@ class Sessions:
         self._known.pop(digest(cookie), None)
 
     async def _ask(self, key: str, cookie: str) -> Session | None:
-        grant = await self._platform.grant(session=cookie)
+        try:
+            grant = await self._platform.grant(session=cookie)
+        except PlatformError as error:
+            known = self._known.get(key)
+            # A platform that is short of breath for a moment signs nobody out.
+            if known and error.status != 403 and known.ends_at > time.monotonic():
+                return known
+            raise
         if grant is None:
             self._known.pop(key, None)
             return None
-        left = (grant.expires_at - datetime.now(UTC)).total_seconds() - _BEFORE_END_SECONDS
-        session = Session(grant, time.monotonic() + max(1.0, min(RECHECK_SECONDS, left)))
+        left = (grant.expires_at - datetime.now(UTC)).total_seconds()
+        now = time.monotonic()
+        recheck = min(RECHECK_SECONDS, left - _BEFORE_END_SECONDS)
+        session = Session(grant, now + max(1.0, recheck), now + left)
         self._known[key] = session
         self._known.move_to_end(key)
         while len(self._known) > _MOST:

@@ -83,8 +83,8 @@ def citation_views(rows: Iterable[Json]) -> list[Json]:
 def file_view(row: Json) -> Json:
     error = row.get("error") or {}
     return {
-        "id": str(row.get("document_id") or row["id"]),
-        "name": row.get("name") or row.get("title") or row.get("file_name") or "",
+        "id": str(row["id"]),
+        "name": row.get("filename") or row.get("title") or "",
         "status": row.get("status") or "queued",
         "progress": row.get("progress") or 0,
         "error": error.get("message") or "",

@@ -272,14 +272,14 @@ class FakePlatform:
             }
             files.append(row)
             return JSONResponse(self.file_state(row), 202)
-        return JSONResponse(page([self.file_state(row) for row in files]))
+        return JSONResponse(page([self.file_state(row) for row in reversed(files)]))
 
     def file_state(self, row: Json) -> Json:
         share = min(1.0, (time.monotonic() - row["since"]) / self.file_seconds)
         bad = "坏" in (row["name"] or "")
         status = ("failed" if bad else "ready") if share >= 1 else "parsing" if share < 0.5 else "embedding"
         error = {"code": "unreadable", "message": "文件已损坏，无法读取。"} if status == "failed" else None
-        return {"id": row["id"], "name": row["name"], "status": status, "progress": share, "error": error}
+        return {"id": row["id"], "filename": row["name"], "status": status, "progress": share, "error": error}
 
     async def conversation_file(self, request: Request) -> Response:
         user = self.caller(request)

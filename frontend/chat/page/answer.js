@@ -128,9 +128,10 @@ export class AnswerView {
   }
 
   #refuse(message) {
+    const cut = message.reason === "cut_off";
     const searched = message.standalone && h("p", { class: "searched" }, t("refused_searched", { query: message.standalone }));
-    const notice = h("div", { class: "notice refused" }, icon("quiet", 20), h("div", {}, h("strong", {}, t("refused_title")), h("div", { class: "refused-text" }), searched, h("p", {}, t("refused_hint"))));
-    notice.querySelector(".refused-text").append(...this.content.childNodes);
+    const said = h("div", { class: "refused-text" }, cut ? h("p", {}, t("cut_off_text")) : [...this.content.childNodes]);
+    const notice = h("div", { class: "notice refused" }, icon("quiet", 20), h("div", {}, h("strong", {}, t(cut ? "cut_off_title" : "refused_title")), said, searched));
     this.content.replaceChildren(notice);
   }
 

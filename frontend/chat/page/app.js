@@ -101,9 +101,12 @@ class App {
   }
 
   #useDraft() {
-    const place = this.conversation?.id ?? `new:${this.assistant?.slug}`;
-    this.composer.use({ key: `karez-draft:${this.boot.user.id}:${place}`, name: this.assistant?.name ?? "", longest: this.boot.longest_question });
+    this.composer.use({ key: this.#draftKey(), name: this.assistant?.name ?? "", longest: this.boot.longest_question });
     this.composer.setBusy(!!this.watching);
+  }
+
+  #draftKey() {
+    return `karez-draft:${this.boot.user.id}:${this.conversation?.id ?? `new:${this.assistant?.slug}`}`;
   }
 
   #title() {
@@ -158,6 +161,8 @@ class App {
     this.composer.setBusy(true);
     const view = this.thread.addAnswer(this.assistant);
     this.view = view;
+    // A file is beginning the conversation at this moment.
+    if (this.creating) await this.creating.catch(() => {});
     const payload = name === "ask" ? { ...given, submit: randomId(), assistant: this.assistant.slug, conversation: this.conversation?.id ?? "" } : given;
     let ending = null;
     let problem = null;
@@ -206,9 +211,7 @@ class App {
     this.rail.touch(this.conversation);
     this.rail.setCurrent(update.conversation);
     this.#title();
-    const draft = this.composer.area.value;
-    this.#useDraft();
-    this.composer.restore(draft);
+    this.composer.move(this.#draftKey());
   }
 
   #finish({ view, ending, problem, text, regenerate }) {
@@ -345,7 +348,8 @@ class App {
     this.banner = h("div", { class: "banner", role: "alert", hidden: true }, t("offline"));
     this.dropNote = h("div", { class: "drop-note", hidden: true }, t("drop"));
     const top = h("header", { class: "top" }, this.opener, h("div", { class: "top-text" }, this.heading, this.subtitle), iconButton("plus", t("new"), () => this.go(""), { class: "icon-button top-new" }));
-    const main = h("main", { class: "stage" }, top, this.banner, this.thread.element, this.composer.element, this.dropNote);
+    // The landmark `main` is Gradio's, around the whole page; within it are regions.
+    const main = h("div", { class: "stage" }, top, this.banner, this.thread.element, this.composer.element, this.dropNote);
     this.element = h("div", { class: "karez" }, h("a", { class: "skip", href: "#question" }, t("skip")), this.rail.element, h("div", { class: "backdrop", onclick: () => this.#rail(false) }), main, this.panel.element);
     mountMessages(this.element);
     this.#rail(!narrow.matches && kept.get("localStorage", "karez-rail") !== "closed");
@@ -393,7 +397,16 @@ function container() {
   });
 }
 
+// Gradio writes the browser's language there, whatever the page is in.
+function keepLanguage() {
+  const root = document.documentElement;
+  const set = () => { if (root.lang !== KAREZ.lang) root.lang = KAREZ.lang; };
+  new MutationObserver(set).observe(root, { attributes: true, attributeFilter: ["lang"] });
+  set();
+}
+
 async function start() {
+  keepLanguage();
   setTheme(themeChoice());
   const [place, boot] = await Promise.all([container(), call("boot").catch((error) => ({ error }))]);
   if (boot.error) { failedStart(place, boot.error); return; }
@@ -406,7 +419,7 @@ async function start() {
 
 function failedStart(place, error) {
   if (error.code === "session_expired") { location.assign(`${KAREZ.prefix}/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
-  place.replaceChildren(h("div", { class: "karez failed-start" }, h("main", { class: "welcome" }, h("h1", {}, t("down_title")), h("p", {}, problemText(error)), h("button", { type: "button", class: "button primary", onclick: () => location.reload() }, t("retry")))));
+  place.replaceChildren(h("div", { class: "karez failed-start" }, h("div", { class: "welcome" }, h("h1", {}, t("down_title")), h("p", {}, problemText(error)), h("button", { type: "button", class: "button primary", onclick: () => location.reload() }, t("retry")))));
   document.documentElement.classList.add("ready");
   setTimeout(() => location.reload(), 10000);
 }

@@ -27,6 +27,13 @@ export class Composer {
     this.fit();
   }
 
+  // The conversation has begun: what is being written belongs to it now.
+  move(key) {
+    if (this.key) kept.set("sessionStorage", this.key, "");
+    this.key = key;
+    this.#keep();
+  }
+
   setBusy(busy) {
     this.busy = busy;
     const label = t(busy ? "stop" : "send");
@@ -90,7 +97,13 @@ export class Composer {
   #held(text) {
     this.waiting = text;
     this.waitNote.hidden = !text;
-    if (text) this.waitNote.replaceChildren(h("span", {}, t("file_waiting")), h("button", { type: "button", class: "button small", onclick: () => this.#send(text) }, t("file_send_now")));
+    if (text) this.waitNote.replaceChildren(h("span", {}, t("file_waiting")), h("button", { type: "button", class: "button small", onclick: () => this.#sendWithout(text) }, t("file_send_now")));
+  }
+
+  async #sendWithout(text) {
+    this.#held(null);
+    await this.files.dropUnready();
+    this.#send(text);
   }
 
   #send(text) {

@@ -24,29 +24,36 @@ export class Files {
   show(id, rows) {
     clearTimeout(this.timer);
     this.id = id;
-    this.rows = [...rows];
+    this.rows = [...rows].reverse();
     this.#draw();
     if (this.working) this.#pollSoon();
   }
 
   async add(list) {
-    const files = [...list];
-    if (!files.length) return;
+    const added = [...list].map((file) => [file, { name: file.name, status: "uploading", progress: 0, error: "" }]);
+    if (!added.length) return;
+    // Shown at once: a question that is sent now waits for them.
+    this.rows.push(...added.map(([, row]) => row));
+    this.#draw();
     let id;
     try {
       id = await this.conversation();
     } catch (error) {
+      this.rows = this.rows.filter((row) => !added.some(([, own]) => own === row));
+      this.#draw();
       toast(problemText(error), "failed");
       return;
     }
     this.id = id;
-    await Promise.all(files.map((file) => this.#upload(id, file)));
+    await Promise.all(added.map(([file, row]) => this.#upload(id, file, row)));
   }
 
-  #upload(id, file) {
-    const row = { name: file.name, status: "uploading", progress: 0, error: "" };
-    this.rows.push(row);
-    this.#draw();
+  // Those that are not ready go: the question does not wait for them.
+  dropUnready() {
+    return Promise.all(this.rows.filter((row) => WORKING.includes(row.status)).map((row) => this.#remove(row)));
+  }
+
+  #upload(id, file, row) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       row.request = request;
@@ -69,7 +76,7 @@ export class Files {
     let body = {};
     try { body = JSON.parse(request.responseText); } catch { /* a proxy's page, or nothing */ }
     if (request.status >= 200 && request.status < 300) {
-      Object.assign(row, { id: body.document_id ?? body.id, status: body.status ?? "queued", progress: body.progress ?? 0 });
+      Object.assign(row, { id: body.id, status: body.status ?? "queued", progress: body.progress ?? 0 });
       this.#pollSoon();
     } else {
       row.status = "failed";
@@ -90,7 +97,7 @@ export class Files {
       const { files } = await call("files", { conversation: id });
       if (this.id !== id) return;
       const local = this.rows.filter((row) => row.status === "uploading" || !row.id);
-      this.rows = [...files, ...local];
+      this.rows = [...files.reverse(), ...local];
       this.#draw();
     } catch (error) {
       if (error.code === "session_expired") { this.onExpired(); return; }

@@ -47,7 +47,8 @@ export async function* stream(name, payload, signal) {
   let ended = false;
   for await (const [kind, data] of events(response.body, signal)) {
     if (kind === "complete") ended = true;
-    if (kind === "error") throw new CallError({ code: "network" });
+    // The process is going down: what it was reading is found again.
+    if (kind === "error") throw new CallError({ code: /stopped|not found/i.test(data) ? "network" : "internal_error" });
     if (kind !== "generating") continue;
     const update = JSON.parse(data)[0];
     if (update?.error) throw new CallError(update.error);

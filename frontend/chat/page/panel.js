@@ -4,7 +4,7 @@ import { call } from "./gradio.js";
 
 export class SourcePanel {
   constructor() {
-    this.element = h("aside", { class: "panel", "aria-label": t("panel"), hidden: true, tabindex: "-1" });
+    this.element = h("section", { class: "panel", "aria-label": t("panel"), hidden: true, tabindex: "-1" });
     this.element.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } });
   }
 
@@ -71,7 +71,7 @@ export class SourcePanel {
 
   #page(citation, address) {
     const label = t("panel_image", citation);
-    const image = h("img", { class: "page-image", src: `${address}/pages/${citation.page}`, alt: label, loading: "lazy" });
+    const image = h("img", { class: "page-image", src: `${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`, alt: label, loading: "lazy" });
     const zoom = h("button", { type: "button", class: "page-button", "aria-label": `${t("zoom")}: ${label}`, "aria-pressed": "false" }, image);
     zoom.addEventListener("click", () => zoom.setAttribute("aria-pressed", String(zoom.classList.toggle("large"))));
     const section = h("section", { class: "panel-page" }, h("h3", {}, t("panel_page")), zoom);

@@ -16,9 +16,9 @@ export class Rail {
     this.brand = h("div", { class: "brand" });
     this.chooser = h("button", { type: "button", class: "chooser", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.#chooseAssistant() });
     this.searchBox = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: () => this.#searchSoon() });
-    this.list = h("nav", { class: "conversations", "aria-label": t("rail") });
+    this.list = h("div", { class: "conversations" });
     this.element = h(
-      "aside",
+      "nav",
       { class: "rail", "aria-label": t("rail"), id: "rail" },
       h("div", { class: "rail-head" }, this.brand, iconButton("sidebar", t("rail_close"), () => this.onToggle(), { class: "icon-button rail-close" })),
       boot.assistants.length > 1 && this.chooser,

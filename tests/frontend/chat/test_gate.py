@@ -173,3 +173,13 @@ def test_while_the_platform_is_down_the_page_says_so(servers: Servers) -> None:
         assert page.status_code == 503
         assert "平台暂时没有响应" in page.text
         assert run(client, "boot")["error"]["code"] == "scripted"
+
+
+def test_who_may_not_use_the_chat_is_told_and_not_led_in_a_circle(servers: Servers) -> None:
+    servers.platform.failures["/session/token"] = {"status": 403, "code": "session_needed"}
+    with servers.signed_in() as client:
+        page = client.get("/chat/")
+        assert page.status_code == 403
+        assert "您还不能使用助手" in page.text
+        response = client.post("/chat/gradio_api/run/boot", json={"data": [{}]})
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "session_needed")

@@ -212,3 +212,12 @@ def test_one_person_has_so_many_answers_at_a_time(servers: Servers) -> None:
         assert ask(client, "ask", **question("慢", submit="n9"))[-1]["error"]["code"] == "too_many_answers"
         for id_ in servers.platform.user_named("li").conversations:
             run(client, "stop", conversation=id_)
+
+
+def test_a_platform_that_falters_signs_nobody_out(servers: Servers) -> None:
+    servers.platform.token_seconds = 46.0  # to be renewed after a second, good for some more
+    with servers.signed_in() as client:
+        run(client, "boot")
+        servers.platform.failures["/session/token"] = {"status": 503}
+        time.sleep(1.2)
+        assert "conversations" in run(client, "conversations")

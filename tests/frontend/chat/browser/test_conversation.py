@@ -1,0 +1,201 @@
+"""What a person does on a good day."""
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.fakes.platform_answers import PASSAGES
+from tests.frontend.chat.browser.conftest import Visitor
+
+Visit = Callable[..., Visitor]
+
+
+def test_an_example_is_asked_answered_and_cited(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    expect(page.locator(".welcome h1")).to_have_text("人事助手")
+    expect(page).to_have_title("人事助手")
+    page.locator(".example").first.click()
+    expect(page.locator(".reasoning.going summary")).to_contain_text("思考中")
+    expect(page.locator(".send")).to_have_attribute("aria-label", "停止回答")
+    me.answered()
+    expect(page.locator(".reasoning summary")).to_contain_text(re.compile(r"已思考 \d+ 秒"))
+    assert page.locator(".reasoning").get_attribute("open") is None
+    expect(page.locator(".content table td").first).to_have_text("1–10 年")
+    expect(page.locator(".math-set .katex").first).to_be_visible()
+    expect(page.locator(".sources li")).to_have_count(2)
+    expect(page.locator(".conversations .current")).to_contain_text("工作满 10 年")
+    expect(page).to_have_url(re.compile(r"/chat/\?c=[0-9a-f-]{36}$"))
+
+
+def test_a_citation_opens_its_passage_and_its_page(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.ask("年假有几天？")
+    me.answered()
+    cite = page.locator(".cite").first
+    expect(cite).to_have_attribute("aria-label", "出处 1：员工休假管理办法（2025 版）.pdf")
+    cite.focus()
+    page.keyboard.press("Enter")
+    panel = page.locator(".panel")
+    expect(panel.locator("h2")).to_have_text("员工休假管理办法（2025 版）.pdf")
+    expect(panel.locator(".cited mark")).to_have_text(PASSAGES[2])
+    expect(panel.locator(".passage")).to_have_count(5)
+    image = panel.locator("img.page-image")
+    expect(image).to_have_js_property("complete", True)
+    assert image.evaluate("image => image.naturalWidth") == 900
+    link = panel.get_by_role("link", name="打开原文")
+    assert (link.get_attribute("href") or "").endswith("/content?page=4")
+    assert link.get_attribute("rel") == "noopener"
+    panel.get_by_role("button", name="出处 2").click()
+    expect(panel.locator(".cited mark")).to_have_text(PASSAGES[1])
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+
+
+def test_enter_sends_and_shift_enter_goes_on(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    page.locator("#question").press_sequentially("快")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("第二行")
+    page.keyboard.press("Enter")
+    me.answered()
+    expect(page.locator(".bubble")).to_have_text("快\n第二行")
+    expect(page.locator("#question")).to_have_value("")
+    expect(page.locator("#question")).to_be_focused()
+
+
+def test_the_enter_of_an_input_method_sends_nothing(visitor: Visit) -> None:
+    me = visitor()
+    me.page.fill("#question", "nianjia")
+    me.page.locator("#question").evaluate(
+        "area => area.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true}))"
+    )
+    me.page.wait_for_timeout(200)
+    expect(me.page.locator(".question")).to_have_count(0)
+
+
+def test_stop_keeps_what_was_said_and_again_asks_anew(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.ask("慢慢说")
+    page.locator(".content .block").first.wait_for()
+    page.keyboard.press("Escape")
+    expect(page.locator(".stopped")).to_have_text("回答已停止")
+    page.get_by_role("button", name="重新回答").click()
+    expect(page.locator(".reasoning.going")).to_be_visible()
+    expect(page.locator(".answer")).to_have_count(1)
+    page.get_by_role("button", name="停止回答").click()
+    expect(page.locator(".stopped")).to_be_visible()
+    assert me.servers.platform.hung_up == 2
+
+
+def test_feedback_is_there_after_a_reload(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.ask("快")
+    me.answered()
+    page.get_by_role("button", name="没有帮助").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("不完整").check()
+    dialog.get_by_role("textbox").fill("少了一条")
+    dialog.get_by_role("button", name="提交").click()
+    expect(page.locator(".toast")).to_have_text("谢谢您的反馈")
+    page.reload()
+    expect(page.get_by_role("button", name="没有帮助")).to_have_attribute("aria-pressed", "true")
+    (conversation,) = me.servers.platform.user_named("li").conversations.values()
+    assert conversation["messages"][1]["feedback"] == {
+        "rating": "down",
+        "reasons": ["incomplete"],
+        "comment": "少了一条",
+    }
+    page.get_by_role("button", name="没有帮助").click()
+    expect(page.get_by_role("button", name="没有帮助")).to_have_attribute("aria-pressed", "false")
+
+
+def test_conversations_are_found_named_and_deleted(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.servers.platform.seed(me.servers.platform.user_named("li"))
+    page.reload()
+    expect(page.locator(".conversations h2")).to_have_text(["今天", "昨天", "7 天内", "30 天内", "更早"])
+    page.get_by_role("searchbox").fill("报销")
+    expect(page.locator(".conversation")).to_have_text(["差旅费怎么报销"])
+    page.get_by_role("searchbox").fill("没有这种")
+    expect(page.locator(".empty-list")).to_have_text("没有找到“没有这种”")
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="“差旅费怎么报销”的操作").click()
+    page.get_by_role("menuitem", name="重命名").click()
+    page.get_by_role("textbox", name="重命名").fill("差旅")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="差旅", exact=True)).to_be_focused()
+    page.get_by_role("link", name="差旅", exact=True).click()
+    me.answered()
+    page.get_by_role("button", name="“差旅”的操作").click()
+    page.get_by_role("menuitem", name="删除").click()
+    page.get_by_role("dialog").get_by_role("button", name="删除").click()
+    expect(page.locator(".welcome")).to_be_visible()
+    expect(page.get_by_role("link", name="差旅", exact=True)).to_have_count(0)
+    titles = [row["title"] for row in me.servers.platform.user_named("li").conversations.values()]
+    assert len(titles) == 6
+    assert "差旅" not in titles
+
+
+def test_links_lead_into_assistants_and_conversations_and_back(visitor: Visit) -> None:
+    me = visitor(query="?assistant=finance")
+    page = me.page
+    expect(page.locator(".welcome h1")).to_have_text("财务助手")
+    me.ask("快：第一")
+    me.answered()
+    first = page.url
+    me.new()
+    expect(page.locator(".welcome h1")).to_have_text("财务助手")
+    me.ask("快：第二")
+    me.answered()
+    page.go_back()
+    expect(page.locator(".bubble")).to_have_text("快：第一")
+    assert page.url == first
+    page.reload()
+    expect(page.locator(".bubble")).to_have_text("快：第一")
+    expect(page.locator(".top p")).to_have_text("财务助手")
+    me.go("?c=0198f0aa-0000-7000-8000-00000000dead")
+    expect(page.locator(".welcome h1")).to_have_text("没有这个对话")
+
+
+def test_another_assistant_has_its_colours(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    page.get_by_role("button", name="选择助手").click()
+    page.get_by_role("menuitemradio", name="财务助手").click()
+    expect(page.locator(".welcome h1")).to_have_text("财务助手")
+    assert page.evaluate("document.documentElement.style.getPropertyValue('--accent')") == "#b45309"
+
+
+def test_the_language_and_the_theme_are_chosen_and_stay(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    page.locator(".user").click()
+    page.get_by_role("menuitemradio", name="深色").click()
+    page.fill("#question", "写了一半")
+    page.locator(".user").click()
+    page.get_by_role("menuitemradio", name="English").click()
+    expect(page.locator(".new")).to_have_text("New conversation")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == [
+        "en",
+        "dark",
+    ]
+    expect(page.locator("#question")).to_have_value("写了一半")
+    page.locator(".user").click()
+    expect(page.get_by_role("menuitem", name="Console")).to_have_attribute("href", "/")
+
+
+def test_who_may_not_use_the_console_is_not_led_there(visitor: Visit) -> None:
+    me = visitor("zhang")
+    me.page.locator(".user").click()
+    expect(me.page.get_by_role("menuitem")).to_have_text(["退出登录"])
+    me.page.get_by_role("menuitem", name="退出登录").click()
+    me.page.wait_for_url(re.compile("/sign-in"))
+    assert me.servers.platform.sessions == {}
