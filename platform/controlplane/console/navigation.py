@@ -54,6 +54,10 @@ GROUPS: tuple[Group, ...] = (
             Section("feedback", _("Feedback"), "thumbs-down", Need.MANAGER),
         ),
     ),
+    Group(
+        _("Organisation"),
+        (Section("people", _("People"), "users", Need.ADMIN),),
+    ),
 )
 
 

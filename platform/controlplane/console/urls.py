@@ -2,6 +2,7 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.console.views import (
+    api_keys,
     conversations,
     documents,
     feedback,
@@ -10,6 +11,8 @@ from controlplane.console.views import (
     jobs,
     knowledge,
     language,
+    people,
+    people_lists,
     sign_in,
     versions,
 )
@@ -27,6 +30,23 @@ urlpatterns = [
     ),
     path("feedback/", feedback.FeedbackQueue.as_view(), name="feedback"),
     path("feedback/<uuid:feedback_id>", feedback.FeedbackDecide.as_view(), name="feedback-decide"),
+    path("people/", people.People.as_view(), name="people"),
+    path("people/add", people.PersonAdd.as_view(), name="person-add"),
+    path("people/import", people_lists.PeopleImport.as_view(), name="people-import"),
+    path("people/import/take-over", people_lists.PeopleTakeOver.as_view(), name="people-take-over"),
+    path("people/export", people_lists.PeopleExport.as_view(), name="people-export"),
+    path("people/<uuid:user_id>/", people.Person.as_view(), name="person"),
+    path("people/<uuid:user_id>/join", people.PersonJoin.as_view(), name="person-join"),
+    path("people/<uuid:user_id>/account", people.PersonAccount.as_view(), name="person-account"),
+    path("people/<uuid:user_id>/password", people.PersonPassword.as_view(), name="person-password"),
+    path(
+        "people/<uuid:user_id>/memberships/<uuid:membership_id>",
+        people.PersonMembership.as_view(),
+        name="person-membership",
+    ),
+    path("api-keys/", api_keys.ApiKeys.as_view(), name="api-keys"),
+    path("api-keys/add", api_keys.ApiKeyAdd.as_view(), name="api-key-add"),
+    path("api-keys/<uuid:key_id>/revoke", api_keys.ApiKeyRevoke.as_view(), name="api-key-revoke"),
     # Without a transaction around them: see identity.sign_in.
     path("sign-in", non_atomic_requests(sign_in.SignIn.as_view()), name="sign-in"),
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),

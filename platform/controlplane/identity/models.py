@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from controlplane.core.models import TenantModel, new_id
 from controlplane.core.secrecy import Secrecy
@@ -62,6 +63,12 @@ class ApiKey(TenantModel):
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "-id"], name="identity_apikey_newest")]
+
+    @property
+    def state(self) -> str:
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= timezone.now() else "active"
 
 
 class IdempotencyRecord(TenantModel):

@@ -53,11 +53,11 @@ def member_add(*, principal: Principal, department: Department, member: NewMembe
     principal.require_admin(department.pk)
     if principal.is_key:
         _check_key_may(member)
-    _check_grant(principal, department, member.role, member.clearance)
+    check_grant(principal, department, member.role, member.clearance)
     with scoped(replace(current_scope(), login_email=member.email.strip().lower())):
         user = _known(member.email)
         if user is not None:
-            _check_ours(principal.tenant, user)
+            check_ours(principal.tenant, user)
         return _join(principal.tenant, principal.actor, department, user, member)
 
 
@@ -85,7 +85,7 @@ def member_change(
     clearance = Secrecy(membership.clearance) if clearance is None else clearance
     if principal.is_key and role != membership.role:
         _check_key_grants(role)
-    _check_grant(principal, department, role, clearance)
+    check_grant(principal, department, role, clearance)
     changed = membership_set(
         tenant_id=principal.tenant,
         actor=principal.actor,
@@ -111,7 +111,7 @@ def _locked(principal: Principal, membership_id: UUID) -> tuple[Membership, Prin
     tenant_lock(tenant_id=principal.tenant)
     principal = principal_now(principal=principal)
     membership = member_get(principal=principal, membership_id=membership_id)
-    _check_grant(principal, membership.department, Role(membership.role), Secrecy(membership.clearance))
+    check_grant(principal, membership.department, Role(membership.role), Secrecy(membership.clearance))
     return membership, principal
 
 
@@ -173,7 +173,8 @@ def _check_key_grants(role: Role) -> None:
         )
 
 
-def _check_grant(principal: Principal, department: Department, role: Role, clearance: Secrecy) -> None:
+def check_grant(principal: Principal, department: Department, role: Role, clearance: Secrecy) -> None:
+    """Raise Forbidden where the role or the clearance goes beyond what the principal holds in the department."""
     with fields_named(secrecy="clearance"):
         principal.require_clearance(clearance, department.pk)
     if more := SCOPES_OF_ROLE[role] - principal.scopes:
@@ -186,7 +187,7 @@ def _check_grant(principal: Principal, department: Department, role: Role, clear
         )
 
 
-def _check_ours(tenant_id: UUID, user: User) -> None:
+def check_ours(tenant_id: UUID, user: User) -> None:
     """A member, or somebody who was one and is a member of nothing now; a stranger's account may be anybody's."""
     if Membership.objects.filter(tenant_id=tenant_id, user=user).exists():
         return

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -193,11 +193,20 @@ def exceeding_keys(*, tenant_id: UUID, user_id: UUID) -> list[UUID]:
     ]
 
 
-def api_key_list(*, principal: Principal) -> QuerySet[ApiKey]:
-    """The keys of the departments that the principal administers."""
-    return ApiKey.objects.filter(
+def api_key_list(*, principal: Principal, state: str = "") -> QuerySet[ApiKey]:
+    """The keys of the departments that the principal administers. `state`: active, expired, revoked, or all of them."""
+    keys = ApiKey.objects.filter(
         tenant_id=principal.tenant, department_id__in=principal.admin_departments
     ).select_related("department")
+    now = timezone.now()
+    match state:
+        case "active":
+            return keys.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+        case "expired":
+            return keys.filter(expires_at__lte=now, revoked_at=None)
+        case "revoked":
+            return keys.exclude(revoked_at=None)
+    return keys
 
 
 def api_key_get(*, principal: Principal, key_id: UUID) -> ApiKey:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from controlplane.core.api import SecrecyField
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.chat_tokens import ChatToken
-from controlplane.identity.models import ApiKey, KeyScope
+from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import Principal
 from controlplane.tenants.models import Department, Membership, Role
 
@@ -71,7 +71,70 @@ class MemberChange(serializers.Serializer[Membership]):
     clearance = SecrecyField(required=False)
 
 
+class PersonMembershipSerializer(serializers.ModelSerializer[Membership]):
+    department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
+    clearance = SecrecyField(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "department", "role", "clearance")
+
+
+class PersonSerializer(serializers.ModelSerializer[User]):
+    """A person with the memberships in departments that the caller administers."""
+
+    active = serializers.BooleanField(source="is_active", read_only=True)
+    last_sign_in = serializers.DateTimeField(source="last_login", read_only=True, allow_null=True)
+    memberships = PersonMembershipSerializer(source="shown_memberships", many=True, read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "active", "last_sign_in", "memberships", "created_at")
+
+
+class PersonChange(serializers.Serializer[Any]):
+    active = serializers.BooleanField(help_text="false ends the account, true opens it again")
+
+
+class PasswordReset(serializers.Serializer[Any]):
+    password = serializers.CharField(
+        max_length=128,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="chosen by the platform without it",
+    )
+
+
+class NewPasswordSerializer(serializers.Serializer[Any]):
+    password = serializers.CharField(help_text="shown this once")
+
+
+class PeopleFile(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="CSV with the columns email, name, department, role, clearance")
+    dry_run = serializers.BooleanField(default=False, help_text="only say what each line would do")
+
+
+class PlannedLineSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField(source="line.number")
+    email = serializers.CharField(source="line.email")
+    outcome = serializers.ChoiceField(choices=["new", "join", "change", "same", "error"])
+    error = serializers.CharField()
+
+
+class InitialPasswordSerializer(serializers.Serializer[Any]):
+    email = serializers.CharField()
+    name = serializers.CharField()
+    password = serializers.CharField(help_text="shown this once")
+
+
+class ImportedSerializer(serializers.Serializer[Any]):
+    lines = PlannedLineSerializer(source="plan.lines", many=True)
+    passwords = InitialPasswordSerializer(many=True)
+
+
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    state = serializers.ChoiceField(choices=["active", "expired", "revoked"], read_only=True)
     department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
     clearance = SecrecyField(read_only=True)
 
@@ -89,6 +152,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "state",
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -160,10 +161,17 @@ def api_key_touch(*, principal: Principal) -> None:
 
 @transaction.atomic
 def user_create(
-    *, actor: str, email: str, password: str, name: str = "", is_platform_admin: bool = False
+    *,
+    actor: str,
+    email: str,
+    password: str,
+    name: str = "",
+    is_platform_admin: bool = False,
+    hashed: str = "",
 ) -> User:
     """A person without memberships. Audited in the tenant in sight, else by the platform.
 
+    `hashed` is the password's hash where it was computed beforehand, which takes a while, and a lock is held now.
     Raises InvalidInput naming `email` or `password`.
     """
     email = email.strip().lower()
@@ -172,7 +180,7 @@ def user_create(
             raise _email_taken()
         user = User(email=email, name=name, is_platform_admin=is_platform_admin)
         check_strength(user=user, password=password)
-        user.set_password(password)
+        user.password = hashed or make_password(password)
         try:
             with transaction.atomic():
                 user.save(force_insert=True)

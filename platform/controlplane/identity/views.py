@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -140,9 +140,13 @@ class ApiKeys(PrincipalView):
     serializer_class = shapes.ApiKeySerializer
     secret_fields = ("key",)
 
-    @extend_schema(responses=shapes.ApiKeySerializer(many=True))
+    @extend_schema(
+        responses=shapes.ApiKeySerializer(many=True),
+        parameters=[OpenApiParameter("state", enum=["active", "expired", "revoked"])],
+    )
     def get(self, request: Request) -> Response:
-        return self.listed(api_key_list(principal=self.principal), shapes.ApiKeySerializer)
+        state = request.query_params.get("state", "")
+        return self.listed(api_key_list(principal=self.principal, state=state), shapes.ApiKeySerializer)
 
     @extend_schema(request=shapes.ApiKeyWrite, responses={201: shapes.NewApiKeySerializer})
     def post(self, request: Request) -> Response:

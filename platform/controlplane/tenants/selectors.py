@@ -50,6 +50,28 @@ def department_tree(*, tenant_id: UUID) -> DepartmentTree:
     return DepartmentTree(root=root, children={id_: tuple(below) for id_, below in children.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class OutlineRow:
+    """A department in its place: `depth` 0 is the root of the organisation."""
+
+    department: Department
+    depth: int
+
+
+def department_outline(*, tenant_id: UUID) -> list[OutlineRow]:
+    """The tree from its root down, each department before those beneath it, sisters by name. One query."""
+    beneath: dict[UUID | None, list[Department]] = {}
+    for department in Department.objects.filter(tenant_id=tenant_id).order_by("name", "slug"):
+        beneath.setdefault(department.parent_id, []).append(department)
+    rows: list[OutlineRow] = []
+    pending = [OutlineRow(root, 0) for root in reversed(beneath.get(None, []))]
+    while pending:
+        row = pending.pop()
+        rows.append(row)
+        pending += [OutlineRow(d, row.depth + 1) for d in reversed(beneath.get(row.department.pk, []))]
+    return rows
+
+
 def department_get(*, tenant_id: UUID, key: str | UUID) -> Department:
     """By id or by slug. Raises NotFound."""
     departments = Department.objects.filter(tenant_id=tenant_id)

@@ -230,7 +230,10 @@ def _keep_an_administrator(
     if membership.role != Role.ADMIN or membership.department.parent_id is not None:
         return
     others = Membership.objects.filter(
-        tenant_id=membership.tenant_id, department_id=membership.department_id, role=Role.ADMIN
+        tenant_id=membership.tenant_id,
+        department_id=membership.department_id,
+        role=Role.ADMIN,
+        user__is_active=True,  # an account that has ended administers nothing
     ).exclude(pk=membership.pk)
     if membership.clearance == Secrecy.SECRET:
         stays = role == Role.ADMIN and clearance == Secrecy.SECRET
