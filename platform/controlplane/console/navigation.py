@@ -56,7 +56,17 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(
         _("Organisation"),
-        (Section("people", _("People"), "users", Need.ADMIN),),
+        (
+            Section("people", _("People"), "users", Need.ADMIN),
+            Section("api-keys", _("API keys"), "key-round", Need.ADMIN),
+        ),
+    ),
+    Group(
+        _("System"),
+        (
+            Section("models", _("Models"), "cpu", Need.MANAGER),
+            Section("tenants", _("Organisations"), "building-2", Need.PLATFORM_ADMIN),
+        ),
     ),
 )
 

@@ -1,14 +1,14 @@
 """The base of every page: who asks, what they may see, and what they see when something goes wrong."""
 
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.functional import Promise
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
@@ -17,12 +17,11 @@ from controlplane.console.navigation import groups_for
 from controlplane.console.needs import Need
 from controlplane.core.problems import Forbidden, Problem
 from controlplane.core.scope import enter_scope
-from controlplane.identity.authentication import session_renew
+from controlplane.identity.authentication import session_principal, session_renew
 from controlplane.identity.models import User
 from controlplane.identity.principal import Principal
-from controlplane.identity.selectors import principal_of_user
+from controlplane.identity.selectors import own_tenants
 
-TENANT_IN_SESSION = "tenant"
 Text = str | Promise
 
 
@@ -45,7 +44,7 @@ class ConsolePage(View):
         user = request.user
         if not isinstance(user, User):
             return to_sign_in(request)
-        self.principal = principal_of_user(user=user, tenant_id=_chosen_tenant(request))
+        self.principal = session_principal(request=request, user=user)
         session_renew(request)
         if self.atomic:
             enter_scope(self.principal.scope())
@@ -70,6 +69,7 @@ class ConsolePage(View):
             "section": self.section,
             "title": self.title,
             "chat_address": chat_address(),
+            "own_tenants": SimpleLazyObject(partial(own_tenants, user_id=self.principal.user_id)),
         }
         return render(self.request, template or self.template, shell | context, status=status)
 
@@ -115,8 +115,3 @@ def _wanted(request: HttpRequest) -> str:
     if current:
         return "/" + current.split("://", 1)[-1].partition("/")[2]
     return request.get_full_path() if request.method == "GET" else reverse("console:overview")
-
-
-def _chosen_tenant(request: HttpRequest) -> UUID | None:
-    chosen = request.session.get(TENANT_IN_SESSION)
-    return UUID(chosen) if chosen else None

@@ -11,9 +11,11 @@ from controlplane.console.views import (
     jobs,
     knowledge,
     language,
+    models,
     people,
     people_lists,
     sign_in,
+    tenants,
     versions,
 )
 
@@ -47,6 +49,15 @@ urlpatterns = [
     path("api-keys/", api_keys.ApiKeys.as_view(), name="api-keys"),
     path("api-keys/add", api_keys.ApiKeyAdd.as_view(), name="api-key-add"),
     path("api-keys/<uuid:key_id>/revoke", api_keys.ApiKeyRevoke.as_view(), name="api-key-revoke"),
+    path("models/", models.Models.as_view(), name="models"),
+    path("tenants/", tenants.Tenants.as_view(), name="tenants"),
+    path("tenants/add", tenants.TenantAdd.as_view(), name="tenant-add"),
+    path("tenants/<uuid:tenant_id>/rename", tenants.TenantRename.as_view(), name="tenant-rename"),
+    path("tenant", tenants.TenantChoice.as_view(), name="tenant-choice"),
+    # Without a transaction while engines are asked.
+    path("models/engines", non_atomic_requests(models.Engines.as_view()), name="engines"),
+    path("models/probe", non_atomic_requests(models.EnginesProbe.as_view()), name="engines-probe"),
+    path("models/embedding", non_atomic_requests(models.Embedding.as_view()), name="embedding"),
     # Without a transaction around them: see identity.sign_in.
     path("sign-in", non_atomic_requests(sign_in.SignIn.as_view()), name="sign-in"),
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),

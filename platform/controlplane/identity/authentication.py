@@ -20,6 +20,7 @@ from controlplane.identity.selectors import principal_of_key, principal_of_user
 from controlplane.identity.services import api_key_touch
 
 TENANT_HEADER = "X-Karez-Tenant"
+TENANT_IN_SESSION = "tenant"
 _USED = "used_at"
 
 
@@ -39,6 +40,18 @@ def asked_tenant(request: Request) -> UUID | None:
 def _transaction() -> AbstractContextManager[None]:
     """The request's. Views that are not in one transaction get one of their own, and open their scopes themselves."""
     return nullcontext() if connection.in_atomic_block else transaction.atomic()
+
+
+def session_principal(*, request: HttpRequest, user: User, tenant_id: UUID | None = None) -> Principal:
+    """The person in the tenant asked for, else in the one chosen for the session, else in their first.
+
+    A choice that is no membership any more is as good as none.
+    """
+    chosen = tenant_id or request.session.get(TENANT_IN_SESSION)
+    principal = principal_of_user(user=user, tenant_id=UUID(str(chosen)) if chosen else None)
+    if tenant_id is None and chosen and principal.tenant_id is None:
+        return principal_of_user(user=user)
+    return principal
 
 
 def session_renew(request: HttpRequest) -> None:
@@ -97,7 +110,7 @@ class PrincipalSessionAuthentication(BaseAuthentication):
         if not isinstance(user, User) or not user.is_active:
             return None
         self._enforce_csrf(request)
-        principal = principal_of_user(user=user, tenant_id=asked_tenant(request))
+        principal = session_principal(request=request._request, user=user, tenant_id=asked_tenant(request))
         session_renew(request._request)
         with _transaction():
             enter_scope(principal.scope())

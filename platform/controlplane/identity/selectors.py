@@ -14,7 +14,7 @@ from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import MEMBER_SCOPES, Principal
-from controlplane.tenants.models import Department, Membership, Role
+from controlplane.tenants.models import Department, Membership, Role, Tenant
 from controlplane.tenants.selectors import department_get, department_tree, membership_get
 
 KEY_MARK = "kz_"
@@ -89,6 +89,15 @@ def tenants_of(*, user: User) -> list[UUID]:
     with scoped(Scope(user_id=user.pk)):
         rows = Membership.objects.filter(user_id=user.pk).order_by("tenant_id")
         return list(rows.values_list("tenant_id", flat=True).distinct())
+
+
+def own_tenants(*, user_id: UUID | None) -> list[Tenant]:
+    """Those that the person belongs to, by name."""
+    if user_id is None:
+        return []
+    with scoped(Scope(user_id=user_id)):
+        own = Membership.objects.filter(user_id=user_id).values("tenant_id")
+        return list(Tenant.objects.filter(pk__in=own).order_by("name", "slug"))
 
 
 def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:

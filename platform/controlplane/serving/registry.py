@@ -9,6 +9,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ class Deployment:
 
     endpoint: EngineEndpoint
     state: State
+    # When this process first saw it in that state; None while it is not known.
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Registry:
         self._timeouts = timeouts
         self._discovered: dict[str, _Discovery] = {}
         self._states: dict[tuple[str, str], tuple[State, float]] = {}
+        self._since: dict[tuple[str, str], tuple[State, datetime]] = {}
         self._set_aside: dict[tuple[str, str], float] = {}
         self._turn = 0
         # A pool of connections belongs to the event loop that opened it.
@@ -117,13 +121,41 @@ class Registry:
         """It just failed: for a few seconds other replicas come first."""
         key = (endpoint.base_url, endpoint.model)
         self._set_aside[key] = time.monotonic() + _SET_ASIDE_SECONDS
-        self._states[key] = ("down", time.monotonic() + _STATE_SECONDS)
+        self._saw(key, "down")
 
-    async def deployments(self) -> list[Deployment]:
-        """Every deployment with its state, found by a real request at most every half minute."""
+    async def deployments(self, *, anew: bool = False) -> list[Deployment]:
+        """Every deployment with its state, found by a real request at most every half minute, or every few seconds if `anew`.
+
+        Takes no longer than a probe may, however many engines are silent.
+        """
         endpoints = await self.endpoints()
-        states = await asyncio.gather(*(self._state(endpoint) for endpoint in endpoints))
-        return [Deployment(endpoint=e, state=state) for e, state in zip(endpoints, states, strict=True)]
+        oldest = _STATE_SECONDS - RETRY_SECONDS if anew else 0.0
+        states = await asyncio.gather(*(self._state(endpoint, oldest) for endpoint in endpoints))
+        return [
+            Deployment(endpoint=e, state=state, since=self._since_of(e))
+            for e, state in zip(endpoints, states, strict=True)
+        ]
+
+    @property
+    def silent(self) -> list[Deployment]:
+        """The servers whose models are not known, for they have not said yet which they serve."""
+        return [
+            Deployment(endpoint=endpoint, state="down")
+            for endpoint in self._given
+            if not endpoint.model
+            and (known := self._discovered.get(endpoint.base_url))
+            and not known.endpoints
+        ]
+
+    def _since_of(self, endpoint: EngineEndpoint) -> datetime | None:
+        seen = self._since.get((endpoint.base_url, endpoint.model))
+        return seen[1] if seen else None
+
+    def _saw(self, key: tuple[str, str], state: State) -> None:
+        self._states[key] = (state, time.monotonic() + _STATE_SECONDS)
+        known = self._since.get(key)
+        if known is None or known[0] != state:
+            self._since[key] = (state, datetime.now(UTC))
 
     def last_seen(self) -> list[SeenDeployment]:
         """As `deployments`, without asking anybody: for who must not wait. An engine that has not said yet what it serves
@@ -180,10 +212,11 @@ class Registry:
         now = time.monotonic()
         return sorted(rotated, key=lambda e: self._set_aside.get((e.base_url, e.model), 0.0) > now)
 
-    async def _state(self, endpoint: EngineEndpoint) -> State:
+    async def _state(self, endpoint: EngineEndpoint, lasting: float = 0.0) -> State:
+        """What was seen before counts while it is good for more than `lasting` seconds."""
         key = (endpoint.base_url, endpoint.model)
         state, until = self._states.get(key, ("unknown", 0.0))
-        if until > time.monotonic():
+        if until > time.monotonic() + lasting:
             return state
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
@@ -193,7 +226,7 @@ class Registry:
             state = "down"
         except EngineError:
             state = "unknown"
-        self._states[key] = (state, time.monotonic() + _STATE_SECONDS)
+        self._saw(key, state)
         return state
 
     def _connections(self) -> httpx.AsyncClient:

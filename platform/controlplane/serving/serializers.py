@@ -12,6 +12,7 @@ class DeploymentSerializer(serializers.Serializer[Any]):
     profile = serializers.CharField(source="endpoint.profile")
     context_tokens = serializers.IntegerField(source="endpoint.context_tokens", allow_null=True)
     state = serializers.ChoiceField(choices=["ready", "down", "unknown"])
+    since = serializers.DateTimeField(allow_null=True, help_text="when it was first seen in that state")
 
 
 class DeploymentsSerializer(serializers.Serializer[Any]):

@@ -16,6 +16,14 @@ def tenant_list() -> QuerySet[Tenant]:
     return Tenant.objects.all()
 
 
+def tenant_get(*, tenant_id: UUID) -> Tenant:
+    """Among those that the scope shows. Raises NotFound."""
+    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    if tenant is None:
+        raise not_found(kind=_("organisation"), id=tenant_id)
+    return tenant
+
+
 def department_list(*, tenant_id: UUID) -> QuerySet[Department]:
     return Department.objects.filter(tenant_id=tenant_id).select_related("parent")
 

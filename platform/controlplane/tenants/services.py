@@ -39,6 +39,20 @@ def tenant_create(*, actor: str, slug: str, name: str) -> tuple[Tenant, Departme
 
 
 @transaction.atomic
+def tenant_rename(*, actor: str, tenant: Tenant, name: str) -> Tenant:
+    """The caller has checked that `actor` administers it, or the platform."""
+    if name == tenant.name:
+        return tenant
+    tenant.name = name
+    with scoped(Scope(tenant_id=tenant.pk, actor=actor, unrestricted=True)):
+        tenant.save(update_fields=["name"])
+        record(
+            tenant_id=tenant.pk, actor=actor, action="tenant.renamed", target=f"tenant:{tenant.pk}", name=name
+        )
+    return tenant
+
+
+@transaction.atomic
 def department_create(*, tenant_id: UUID, actor: str, slug: str, name: str, parent: Department) -> Department:
     tenant_lock(tenant_id=tenant_id)
     if Department.objects.filter(tenant_id=tenant_id, slug=slug).exists():

@@ -75,6 +75,7 @@ async def test_states_come_from_a_real_request_and_are_remembered(engine: FakeEn
 
 def test_the_models_over_rest(platform: Served, bank: Bank, engine: FakeEngine) -> None:
     [row] = bank.key.client.get("/api/v1/models").json()["results"]
+    assert row.pop("since") is not None
     assert row == {
         "name": "fake-model",
         "kind": "chat",

@@ -36,6 +36,10 @@ class TenantWrite(TenantSerializer):
         fields = (*TenantSerializer.Meta.fields, "admin")
 
 
+class TenantChange(serializers.Serializer[Tenant]):
+    name = serializers.CharField(max_length=200)
+
+
 class DepartmentSerializer(serializers.ModelSerializer[Department]):
     # DRF moves declared fields away from the class, so the form's own `parent` stays what it is.
     parent = serializers.SlugRelatedField[Department](  # type: ignore[assignment]

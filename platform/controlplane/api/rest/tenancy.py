@@ -1,6 +1,7 @@
 """REST of tenants and departments."""
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -30,8 +31,8 @@ from controlplane.identity.permissions import PlatformAdmin, SignedIn, scope_req
 from controlplane.identity.selectors import visible_department
 from controlplane.tenants import logos
 from controlplane.tenants.brands import logo_of
-from controlplane.tenants.selectors import department_get, department_list, tenant_list
-from controlplane.tenants.services import department_create
+from controlplane.tenants.selectors import department_get, department_list, tenant_get, tenant_list
+from controlplane.tenants.services import department_create, tenant_rename
 
 
 class Tenants(PrincipalView):
@@ -50,6 +51,18 @@ class Tenants(PrincipalView):
         first = FirstPerson(**data.pop("admin"))
         tenant = tenant_found(actor=self.principal.actor, **data, first=first)
         return Response(shapes.TenantSerializer(tenant).data, status=201)
+
+
+class TenantDetail(PrincipalView):
+    permission_classes = (PlatformAdmin,)
+
+    @extend_schema(request=shapes.TenantChange, responses=shapes.TenantSerializer)
+    def patch(self, request: Request, tenant_id: UUID) -> Response:
+        tenant = tenant_get(tenant_id=tenant_id)
+        renamed = tenant_rename(
+            actor=self.principal.actor, tenant=tenant, **self.checked(shapes.TenantChange)
+        )
+        return Response(shapes.TenantSerializer(renamed).data)
 
 
 class Departments(PrincipalView):

@@ -57,3 +57,22 @@ def actor(who: Actor) -> SafeString:
     if who.kind == "key":
         return format_html('<span class="badge">API</span> {}', who.name)
     return format_html('<span title="{}">{}</span>', who.email, who.name)
+
+
+_STATES = {
+    "ready": ("badge--good", _("ready")),
+    "down": ("badge--bad", _("down")),
+    "unknown": ("badge--warn", _("unknown")),
+}
+_KINDS = {"chat": _("answers"), "embedding": _("embeds"), "rerank": _("ranks")}
+
+
+@register.simple_tag
+def state_badge(state: str) -> SafeString:
+    look, words = _STATES[state]
+    return format_html('<span class="badge badge--dot {}">{}</span>', look, words)
+
+
+@register.simple_tag
+def kind_word(kind: str) -> str:
+    return str(_KINDS[kind])

@@ -72,7 +72,7 @@ class ApiKeys(KeyPage):
 
 class KeyForm(OnceForm):
     name = forms.CharField(
-        label=gettext_lazy("Name"),
+        label=gettext_lazy("Name of the key"),
         max_length=200,
         help_text=gettext_lazy("Which program uses it: you will recognise the key by this."),
     )

@@ -51,7 +51,6 @@ class PeopleImport(PeoplePage):
             crumbs=self.trail,
             plan=plan,
             take_over=TakeOverForm(initial={"lines": _as_text(lines)}),
-            status=422 if plan.errors else 200,
         )
 
 

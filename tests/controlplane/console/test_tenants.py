@@ -1,0 +1,115 @@
+"""Several organisations: choosing among one's own, and founding and renaming them for the platform."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from controlplane.audit.selectors import event_list
+from controlplane.core.scope import platform_scope, tenant_scope
+from controlplane.core.secrecy import Secrecy
+from controlplane.identity.backends import EmailBackend
+from controlplane.tenants.models import Membership, Role, Tenant
+from tests.controlplane.console.pages import askers, refused
+from tests.controlplane.console.test_pages import signed_in
+from tests.controlplane.identity.test_administration import join
+from tests.controlplane.organisations import Organisation, platform_admin
+
+
+@pytest.fixture
+def platform(organisation: Organisation) -> Client:
+    return signed_in(platform_admin())
+
+
+def filled(**changes: str) -> dict[str, str]:
+    return {
+        "name": "水利局",
+        "slug": f"org-{uuid4().hex[:12]}",
+        "account": "new",
+        "email": f"{uuid4().hex}@example.org",
+        "person": "李冰",
+        "once": uuid4().hex,
+    } | changes
+
+
+def tenants() -> list[Any]:
+    with platform_scope():
+        return list(Tenant.objects.order_by("pk").values_list("pk", "name"))
+
+
+def test_a_session_is_about_the_organisation_that_was_chosen(
+    organisation: Organisation, other: Organisation
+) -> None:
+    user = organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
+    there = other.member(other.finance)
+    assert 'name="tenant"' not in signed_in(user).get("/").text
+    join(other, user, other.root, Role.ADMIN, Secrecy.SECRET)
+    client = signed_in(user)
+    assert there.email not in client.get("/people/").text
+    assert client.get("/api/v1/me").json()["tenant"] == str(organisation.tenant.pk)
+    assert client.post("/tenant", {"tenant": str(other.tenant.pk)}).headers["Location"] == "/"
+    assert there.email in client.get("/people/").text
+    assert client.get("/api/v1/me").json()["tenant"] == str(other.tenant.pk)
+    with tenant_scope(other.tenant.pk):
+        Membership.objects.filter(user=user).delete()
+    assert user.email in client.get("/people/").text
+    assert client.get("/api/v1/me").json()["tenant"] == str(organisation.tenant.pk)
+
+
+def test_only_ones_own_organisations_can_be_chosen(organisation: Organisation, other: Organisation) -> None:
+    client = signed_in(organisation.member(organisation.root, Role.ADMIN))
+    for wanted in (str(other.tenant.pk), "", "x", str(uuid4())):
+        assert client.post("/tenant", {"tenant": wanted}).status_code == 404
+    assert client.get("/api/v1/me").json()["tenant"] == str(organisation.tenant.pk)
+
+
+def test_organisations_are_for_the_platforms_administrators(
+    organisation: Organisation, other: Organisation
+) -> None:
+    by, before = askers(organisation, other), tenants()
+    rename = f"/tenants/{organisation.tenant.pk}/rename"
+    for client in (by.member, by.manager, by.department_admin, by.tenant_admin, by.elsewhere):
+        for address in ("/tenants/", "/tenants/add", rename):
+            assert client.get(address).status_code == 403
+        refused(organisation, lambda c=client: c.post("/tenants/add", filled()), 403)
+        refused(organisation, lambda c=client: c.post(rename, {"name": "mine"}), 403)
+        address = f"/api/v1/tenants/{organisation.tenant.pk}"
+        refused(organisation, lambda c=client, a=address: c.patch(a, {"name": "x"}, "application/json"), 403)
+    assert tenants() == before
+
+
+def test_an_organisation_is_founded_once_with_its_administrator(platform: Client) -> None:
+    data = filled()
+    shown = platform.post("/tenants/add", data)
+    assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, no-store")
+    password = re.search(r'<code id="secret">([\w-]+)</code>', shown.text)
+    assert password is not None
+    assert EmailBackend().authenticate(None, username=data["email"], password=password[1]) is not None
+    before = tenants()
+    assert platform.post("/tenants/add", data).headers["Location"] == "/tenants/"
+    assert tenants() == before
+    taken = platform.post("/tenants/add", filled(slug=data["slug"]))
+    assert taken.status_code == 409
+    again = platform.post("/tenants/add", filled(email=data["email"]))
+    assert again.status_code == 409
+    assert tenants() == before
+    adopted = filled(email=data["email"], account="existing")
+    assert platform.post("/tenants/add", adopted).headers["Location"] == "/tenants/"
+    assert len(tenants()) == len(before) + 1
+
+
+def test_an_organisation_is_renamed_and_its_trail_says_so(
+    organisation: Organisation, platform: Client
+) -> None:
+    rename = f"/tenants/{organisation.tenant.pk}/rename"
+    assert platform.post(rename, {"name": " "}).status_code == 422
+    assert platform.post(rename, {"name": "新<名>"}).headers["Location"] == "/tenants/"
+    assert "新&lt;名&gt;" in platform.get("/tenants/").text
+    with tenant_scope(organisation.tenant.pk):
+        [event] = event_list(tenant_id=organisation.tenant.pk, action="tenant.renamed")
+    assert event.data == {"name": "新<名>"}
+    answer = platform.patch(f"/api/v1/tenants/{organisation.tenant.pk}", {"name": "B"}, "application/json")
+    assert answer.json()["name"] == "B"
+    assert platform.get(f"/tenants/{uuid4()}/rename").status_code == 404
