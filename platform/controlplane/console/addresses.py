@@ -20,3 +20,8 @@ def api_address() -> str:
 
 def home_of(*, principal: Principal) -> str:
     return reverse("console:overview") if uses_console(principal) else chat_address()
+
+
+def logo_address(*, slug: str, version: str) -> str:
+    """Where the API serves the logo that a department shows; `version` changes with the picture."""
+    return f"{urlsplit(settings.BASE_URL).path.rstrip('/')}/api/v1/departments/{slug}/logo?v={version[:12]}"

@@ -58,6 +58,7 @@ GROUPS: tuple[Group, ...] = (
         _("Organisation"),
         (
             Section("people", _("People"), "users", Need.ADMIN),
+            Section("departments", _("Departments"), "network", Need.ADMIN),
             Section("api-keys", _("API keys"), "key-round", Need.ADMIN),
         ),
     ),

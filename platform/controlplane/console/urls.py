@@ -4,6 +4,7 @@ from django.urls import path
 from controlplane.console.views import (
     api_keys,
     conversations,
+    departments,
     documents,
     feedback,
     hit_testing,
@@ -58,6 +59,12 @@ urlpatterns = [
     path("models/engines", non_atomic_requests(models.Engines.as_view()), name="engines"),
     path("models/probe", non_atomic_requests(models.EnginesProbe.as_view()), name="engines-probe"),
     path("models/embedding", non_atomic_requests(models.Embedding.as_view()), name="embedding"),
+    path("departments/", departments.Departments.as_view(), name="departments"),
+    path("departments/add", departments.DepartmentAdd.as_view(), name="department-add"),
+    path("departments/<slug:slug>/", departments.Department.as_view(), name="department"),
+    path("departments/<slug:slug>/place", departments.DepartmentPlace.as_view(), name="department-place"),
+    path("departments/<slug:slug>/brand", departments.DepartmentBrand.as_view(), name="department-brand"),
+    path("departments/<slug:slug>/delete", departments.DepartmentDelete.as_view(), name="department-delete"),
     # Without a transaction around them: see identity.sign_in.
     path("sign-in", non_atomic_requests(sign_in.SignIn.as_view()), name="sign-in"),
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),

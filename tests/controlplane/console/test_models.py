@@ -121,5 +121,7 @@ def test_a_state_has_a_beginning_and_is_asked_anew_only_after_a_while(
 def test_the_api_probes_for_administrators_only(organisation: Organisation, other: Organisation) -> None:
     by = askers(organisation, other)
     assert by.tenant_admin.post("/api/v1/models/probe").status_code == 200
-    by.manager.get("/models/")  # the session is noted as used here: a refusal rolls the test's transaction back
+    by.manager.get(
+        "/models/"
+    )  # the session is noted as used here: a refusal rolls the test's transaction back
     assert by.manager.post("/api/v1/models/probe").status_code == 403
