@@ -22,7 +22,7 @@ from controlplane.identity.directory import EXPORT_COLUMNS, person_list, person_
 from controlplane.identity.people_file import COLUMNS, PeopleLine, people_lines
 from controlplane.identity.people_import import people_import, people_plan
 
-_EXPORTED_AT_ONCE = 500
+_EXPORTED_AT_ONCE = 2_000
 
 
 class PeopleImport(PeoplePage):
