@@ -123,3 +123,14 @@ def events_found(*, tenant_id: UUID, query: EventQuery, before: int | None, limi
 def _newest(tenant_id: UUID) -> int:
     newest = AuditEvent.objects.filter(tenant_id=tenant_id).order_by("-sequence")
     return newest.values_list("sequence", flat=True).first() or 0
+
+
+def events_page(*, tenant_id: UUID, query: EventQuery, before: int | None, limit: int) -> FoundEvents:
+    """As `events_found`; without a text a page is full wherever there is enough for it."""
+    if query.text:
+        return events_found(tenant_id=tenant_id, query=query, before=before, limit=limit)
+    events = events_matching(tenant_id=tenant_id, query=query)
+    if before is not None:
+        events = events.filter(sequence__lt=before)
+    found = list(events[: limit + 1])
+    return FoundEvents(found[:limit], found[limit - 1].sequence if len(found) > limit else None)

@@ -60,6 +60,7 @@ GROUPS: tuple[Group, ...] = (
             Section("people", _("People"), "users", Need.ADMIN),
             Section("departments", _("Departments"), "network", Need.ADMIN),
             Section("api-keys", _("API keys"), "key-round", Need.ADMIN),
+            Section("audit", _("Audit"), "scroll-text", Need.TENANT_ADMIN),
         ),
     ),
     Group(
@@ -67,6 +68,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Section("models", _("Models"), "cpu", Need.MANAGER),
             Section("tenants", _("Organisations"), "building-2", Need.PLATFORM_ADMIN),
+            Section("platform-audit", _("Audit of the platform"), "shield-check", Need.PLATFORM_ADMIN),
         ),
     ),
 )

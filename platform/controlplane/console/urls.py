@@ -3,6 +3,7 @@ from django.urls import path
 
 from controlplane.console.views import (
     api_keys,
+    audit,
     conversations,
     departments,
     documents,
@@ -65,6 +66,12 @@ urlpatterns = [
     path("departments/<slug:slug>/place", departments.DepartmentPlace.as_view(), name="department-place"),
     path("departments/<slug:slug>/brand", departments.DepartmentBrand.as_view(), name="department-brand"),
     path("departments/<slug:slug>/delete", departments.DepartmentDelete.as_view(), name="department-delete"),
+    path("audit/", audit.Trail.as_view(), name="audit"),
+    path("audit/verify", audit.TrailVerify.as_view(), name="audit-verify"),
+    path("audit/export", audit.TrailExport.as_view(), name="audit-export"),
+    path("platform/audit/", audit.PlatformTrail.as_view(), name="platform-audit"),
+    path("platform/audit/verify", audit.PlatformTrailVerify.as_view(), name="platform-audit-verify"),
+    path("platform/audit/export", audit.PlatformTrailExport.as_view(), name="platform-audit-export"),
     # Without a transaction around them: see identity.sign_in.
     path("sign-in", non_atomic_requests(sign_in.SignIn.as_view()), name="sign-in"),
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),

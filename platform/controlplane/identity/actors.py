@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
 from controlplane.identity.models import ApiKey, User
 
 
@@ -15,6 +17,10 @@ class Actor:
     id: UUID | None = None
     name: str = ""
     email: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind}:{self.id}" if self.id else self.kind
 
 
 def actors_of(*, tenant_id: UUID, actors: Iterable[str]) -> dict[str, Actor]:
@@ -36,6 +42,16 @@ def actors_of(*, tenant_id: UUID, actors: Iterable[str]) -> dict[str, Actor]:
         elif actor.kind == "key" and actor.id in named:
             found[text] = Actor("key", actor.id, named[actor.id])
     return found
+
+
+def actors_matching(*, tenant_id: UUID, q: str, most: int = 10) -> list[Actor]:
+    """People in sight and keys whose name or address has the text in it."""
+    if not (q := q.strip().replace("\x00", "")):
+        return []
+    people = User.objects.filter(Q(name__icontains=q) | Q(email__icontains=q)).order_by("email")[:most]
+    keys = ApiKey.objects.filter(tenant_id=tenant_id, name__icontains=q).order_by("name", "pk")[:most]
+    found = [Actor("user", person.pk, person.name or person.email, person.email) for person in people]
+    return [*found, *(Actor("key", key.pk, key.name, key.prefix) for key in keys)]
 
 
 def _parsed(text: str) -> Actor:

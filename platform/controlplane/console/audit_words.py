@@ -1,0 +1,109 @@
+"""The trail in words: what each action means, said of its actor."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.core.secrecy import Secrecy
+from controlplane.tenants.models import Role
+
+# What an event may be filtered by; the trail's own search takes the beginning of an action.
+GROUPS: tuple[tuple[str, Promise], ...] = (
+    ("session.*", _("Sign-ins")),
+    ("user.*", _("Accounts")),
+    ("membership.*", _("Memberships")),
+    ("department.*", _("Departments")),
+    ("api_key.*", _("API keys")),
+    ("knowledge_base.*", _("Knowledge bases")),
+    ("document.*", _("Documents")),
+    ("job.*", _("Jobs")),
+    ("assistant.*", _("Assistants")),
+    ("question.*", _("Questions")),
+    ("answer.*", _("Answers")),
+    ("conversation.*", _("Conversations")),
+    ("feedback.*", _("Feedback")),
+    ("search.*", _("Searches")),
+    ("audit.*", _("The trail itself")),
+    ("tenant.*", _("The organisation")),
+)
+
+_SENTENCES: dict[str, Promise] = {
+    "session.started": _("signed in"),
+    "session.ended": _("signed out"),
+    "session.refused": _("A sign-in of %(target)s was refused"),
+    "user.created": _("made the account %(email)s"),
+    "user.deactivated": _("deactivated the account of %(target)s"),
+    "user.reactivated": _("activated the account of %(target)s again"),
+    "user.password_reset": _("reset the password of %(target)s"),
+    "user.password_changed": _("changed the own password"),
+    "user.password_refused": _("gave a wrong password when changing it"),
+    "membership.created": _("added %(target)s to %(department)s as %(role)s, cleared for %(clearance)s"),
+    "membership.changed": _("made %(target)s %(role)s in %(department)s, cleared for %(clearance)s"),
+    "membership.removed": _("removed %(target)s from a department"),
+    "department.created": _("made the department %(target)s beneath %(parent)s"),
+    "department.moved": _("moved the department %(target)s beneath %(parent)s"),
+    "department.changed": _("changed the department %(target)s"),
+    "department.deleted": _("deleted the department %(slug)s"),
+    "department.logo_set": _("set the logo of %(target)s"),
+    "department.logo_removed": _("removed the logo of %(target)s"),
+    "api_key.created": _("made the API key “%(name)s” for %(department)s"),
+    "api_key.revoked": _("revoked the API key “%(name)s”"),
+    "knowledge_base.created": _("made the knowledge base %(target)s"),
+    "knowledge_base.updated": _("changed the knowledge base %(target)s"),
+    "knowledge_base.deleted": _("deleted the knowledge base “%(name)s”"),
+    "knowledge_base.reindex_started": _("began to index %(target)s anew with %(model)s"),
+    "knowledge_base.reindexed": _("finished indexing %(target)s anew"),
+    "document.uploaded": _("uploaded “%(filename)s”, version %(version)s"),
+    "document.updated": _("changed the document %(target)s"),
+    "document.deleted": _("deleted the document “%(filename)s”"),
+    "document.indexed": _("indexed %(target)s: %(passages)s passages"),
+    "document.index_failed": _("could not index %(target)s"),
+    "job.cancelled": _("cancelled the indexing of a document"),
+    "job.cancel_requested": _("asked to cancel the indexing of a document"),
+    "job.retried": _("started the indexing of a document again"),
+    "assistant.created": _("made the assistant %(slug)s"),
+    "assistant.changed": _("changed the assistant %(slug)s"),
+    "assistant.deleted": _("deleted the assistant %(slug)s"),
+    "question.asked": _("asked: %(question)s"),
+    "question.asked_again": _("asked again: %(question)s"),
+    "answer.given": _("got an answer from %(model)s"),
+    "answer.answered": _("got an answer from %(model)s"),
+    "answer.refused": _("got no answer: the documents do not hold it"),
+    "answer.stopped": _("stopped an answer"),
+    "answer.failed": _("got no answer: %(reason)s"),
+    "answer.superseded": _("had an answer replaced by another"),
+    "conversation.created": _("began a conversation with %(assistant)s"),
+    "conversation.renamed": _("renamed a conversation"),
+    "conversation.deleted": _("deleted a conversation"),
+    "conversation.reviewed": _("opened a conversation of somebody else"),
+    "search.asked": _("searched: %(query)s"),
+    "audit.exported": _("exported the trail"),
+    "usage.exported": _("exported the usage"),
+    "tenant.created": _("founded the organisation %(slug)s"),
+    "tenant.renamed": _("renamed the organisation to “%(name)s”"),
+}
+
+_LONGEST = 160
+
+
+def sentence(*, action: str, data: Mapping[str, Any], target: str) -> str:
+    """The action itself for one that has no words yet."""
+    words = _SENTENCES.get(action)
+    if words is None:
+        return f"{action} {target}".strip()
+    fields: defaultdict[str, str] = defaultdict(lambda: "–")
+    fields |= {name: _said(name, value) for name, value in data.items()}
+    fields["target"] = target or "–"
+    return str(words) % fields
+
+
+def _said(name: str, value: Any) -> str:
+    text = str(value)
+    if name == "role" and text in Role.values:
+        return str(Role(text).label)
+    if name == "clearance" and text in Secrecy.slugs():
+        return str(Secrecy.from_slug(text).label)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
