@@ -24,6 +24,11 @@ def load_demo() -> Command:
     return "manage.py", "load_demo"
 
 
+def setup_link() -> Command:
+    """Prints where the first administrator sets the platform up."""
+    return "manage.py", "setup_link"
+
+
 def web(*, host: str, port: int) -> Command:
     listen = ("--host", host, "--port", str(port))
     stop = ("--timeout-graceful-shutdown", str(int(WEB_STOP_SECONDS) - 1))

@@ -48,6 +48,9 @@ class Children:
             environment=owner_environment,
         )
 
+    def setup_link(self) -> Process:
+        return self._python(name="setup-link", arguments=commands.setup_link())
+
     def load_demo(self) -> Process:
         return self._python(name="load-demo", arguments=commands.load_demo())
 

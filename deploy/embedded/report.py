@@ -24,11 +24,17 @@ def memory_table(memory: Mapping[str, Memory]) -> str:
 
 
 def show_ready(
-    *, console: Console, settings: Settings, state: State, memory: Mapping[str, Memory], engine: str
+    *,
+    console: Console,
+    settings: Settings,
+    state: State,
+    memory: Mapping[str, Memory],
+    engine: str,
+    setup: str = "",
 ) -> None:
-    """Ends with the line that scripts wait for."""
+    """Ends with the line that scripts wait for. `setup`: what to do on a platform without the demonstration tenant."""
     console.text("")
-    for label, text in _addresses(settings=settings, state=state, engine=engine):
+    for label, text in _addresses(settings=settings, state=state, engine=engine, setup=setup):
         console.text(f"  {label:<14} {text}")
     console.text("")
     console.text("\n".join(f"  {line}" for line in memory_table(memory).splitlines()))
@@ -36,19 +42,27 @@ def show_ready(
     console.text(f"{READY}: {settings.base_url}  (Ctrl-C stops everything)")
 
 
-def _addresses(*, settings: Settings, state: State, engine: str) -> list[tuple[str, str]]:
-    access = read_json(state.access_file)
-    admin = access.get("admin")
-    email = admin.get("email", "") if isinstance(admin, dict) else ""
+def _addresses(*, settings: Settings, state: State, engine: str, setup: str) -> list[tuple[str, str]]:
     return [
         ("console", f"{settings.base_url}/"),
         *([("chat", f"{settings.base_url}/chat")] if settings.chat_processes else []),
         ("platform API", f"{settings.base_url}/api/v1/   (description: openapi.json)"),
         ("OpenAI API", f"{settings.base_url}/v1"),
         ("engine", engine),
-        ("administrator", f"{email or 'none yet'}"),
-        ("credentials", f"{state.access_file}   passwords and API keys, readable by you alone"),
+        *([("set up", setup)] if setup else []),
+        *_credentials(state),
         ("logs", f"{state.directory / 'log'}"),
+    ]
+
+
+def _credentials(state: State) -> list[tuple[str, str]]:
+    """Of the demonstration tenant, where there is one."""
+    admin = read_json(state.access_file).get("admin")
+    if not isinstance(admin, dict):
+        return []
+    return [
+        ("administrator", str(admin.get("email", ""))),
+        ("credentials", f"{state.access_file}   passwords and API keys, readable by you alone"),
     ]
 
 

@@ -32,6 +32,7 @@ class Settings:
     certificate: Certificate | None
     trusted_proxies: int
     chat_processes: int
+    demo: bool
     model: str
     cache_dir: str
     embedding_model: Literal["use", "e5"]
@@ -86,6 +87,7 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
             *("CHAT_PROCESSES", value("CHAT_PROCESSES", "1"), 0, MOST_CHAT_PROCESSES),
             "a number of processes",
         ),
+        demo=_choice("DEMO", value("DEMO", "1"), ("0", "1")) == "1",
         model=_choice("MODEL", value("MODEL", "1.5b"), MODELS),
         cache_dir=value("CACHE_DIR"),
         embedding_model=cast(

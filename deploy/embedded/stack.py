@@ -61,6 +61,7 @@ class Stack:
         self._ports = ports.remembered(state=state, names=(*PORT_NAMES, *self._chats))
         self._own_engine = not settings.engines and settings.model != "none"
         self._phase = "starting"
+        self._setup = ""
 
     async def bring_up(self) -> None:
         """Returns when everything is ready and shown.
@@ -87,12 +88,16 @@ class Stack:
                     for process in children.platform(web_port=self._ports["web"])
                 )
             )
-            await self._run(children.load_demo())
+            if self._settings.demo:
+                await self._run(children.load_demo())
             if self._own_engine and not await engine:
                 self._own_engine = False
                 await self._go_on_without_engine(urls)
             await chat
-            await self._ask_first_question(children)
+            if self._settings.demo:
+                await self._ask_first_question(children)
+            else:
+                self._setup = (await self._run(children.setup_link()))[-1]
         finally:
             for task in tasks:
                 task.cancel()
@@ -103,6 +108,7 @@ class Stack:
             state=self._state,
             memory=measure_stack(leashes=self._supervisor.pids(), supervisor=os.getpid()),
             engine=self._engine_text(),
+            setup=self._setup,
         )
         self._phase = "ready"
         self._write_status()

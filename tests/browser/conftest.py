@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,16 +37,11 @@ def engine() -> Iterator[FakeEngine]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, engine: FakeEngine) -> Iterator[Platform]:
-    """With the demonstration tenant."""
-    state = tmp_path_factory.mktemp("browser state")
+@contextmanager
+def started(state: Path, **variables: str) -> Iterator[str]:
+    """The platform on this state, as `make up` starts it; gives what it said until it was ready."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KAREZ_") or k in KEPT}
-    environment |= {
-        "KAREZ_STATE_DIR": str(state),
-        "KAREZ_PORT": str(free_port()),
-        "KAREZ_ENGINES": engine.base_url,
-    }
+    environment |= {"KAREZ_STATE_DIR": str(state), "KAREZ_PORT": str(free_port()), **variables}
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy.embedded", "up"],
         cwd=ROOT,
@@ -56,12 +52,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory, engine: FakeEngine) -> Itera
     )
     try:
         transcript = "".join(until_ready(process))
-        access = json.loads((state / "access.json").read_text(encoding="utf-8"))
         threading.Thread(target=lambda: [None for _ in process.stdout or ()], daemon=True).start()
-        yield Platform(base_url=access["base_url"], access=access, state=state, transcript=transcript)
+        yield transcript
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(STOP_SECONDS) == 0
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, engine: FakeEngine) -> Iterator[Platform]:
+    """With the demonstration tenant."""
+    state = tmp_path_factory.mktemp("browser state")
+    with started(state, KAREZ_ENGINES=engine.base_url) as transcript:
+        access = json.loads((state / "access.json").read_text(encoding="utf-8"))
+        yield Platform(base_url=access["base_url"], access=access, state=state, transcript=transcript)
 
 
 @pytest.fixture(scope="session")

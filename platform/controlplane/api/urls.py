@@ -4,11 +4,13 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from controlplane.api.rest.auditing import AuditEvents, AuditVerification
+from controlplane.api.rest.setup import Setup
 from controlplane.api.rest.tenancy import DepartmentDetail, DepartmentLogo, Departments, TenantDetail, Tenants
 from controlplane.documents.search_views import search_urlpatterns
 
 urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view()),
+    path("setup", Setup.as_view()),
     path("tenants", Tenants.as_view()),
     path("tenants/<uuid:tenant_id>", TenantDetail.as_view()),
     path("departments", Departments.as_view()),

@@ -26,6 +26,17 @@ def assistant_get(*, principal: Principal, slug: str) -> Assistant:
     return assistant
 
 
+def assistant_of_base(*, principal: Principal, base_id: UUID) -> Assistant | None:
+    """The first one that answers from the base, of those that the principal sees."""
+    answering = AssistantKnowledge.objects.filter(tenant_id=principal.tenant, knowledge_base_id=base_id)
+    return (
+        assistant_list(principal=principal)
+        .filter(pk__in=answering.values("assistant_id"))
+        .order_by("created_at")
+        .first()
+    )
+
+
 def knowledge_base_ids(*, assistant: Assistant) -> list[UUID]:
     """The bases it answers from, as far as the scope shows them."""
     return list(

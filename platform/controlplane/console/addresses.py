@@ -18,6 +18,11 @@ def api_address() -> str:
     return urlsplit(settings.BASE_URL).path.rstrip("/") + "/api/v1"
 
 
+def model_address() -> str:
+    """Where the browser finds the OpenAI API."""
+    return urlsplit(settings.BASE_URL).path.rstrip("/") + "/v1"
+
+
 def home_of(*, principal: Principal) -> str:
     return reverse("console:overview") if uses_console(principal) else chat_address()
 

@@ -80,6 +80,11 @@ def department_outline(*, tenant_id: UUID) -> list[OutlineRow]:
     return rows
 
 
+def department_root(*, tenant_id: UUID) -> Department:
+    """Every tenant has one, from its making."""
+    return Department.objects.get(tenant_id=tenant_id, parent=None)
+
+
 def department_get(*, tenant_id: UUID, key: str | UUID) -> Department:
     """By id or by slug. Raises NotFound."""
     departments = Department.objects.filter(tenant_id=tenant_id)

@@ -14,7 +14,7 @@ from controlplane.identity.models import User
 from controlplane.tenants.models import Role
 from tests.controlplane.organisations import Organisation
 
-OPEN_TO_ALL = {"sign-in", "sign-out", "language"}
+OPEN_TO_ALL = {"sign-in", "sign-out", "language", "setup"}
 
 
 def signed_in(user: User) -> Client:

@@ -19,6 +19,7 @@ from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.core.problems import Problem
 from controlplane.identity.models import User
+from controlplane.identity.setup import is_set_up
 from controlplane.identity.sign_in import password_change, session_end, session_start
 from controlplane.identity.throttles import password_throttle, sign_in_throttle
 
@@ -43,6 +44,8 @@ class SignIn(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         if isinstance(request.user, User):
             return redirect(_next(request) or reverse("console:overview"))
+        if not is_set_up():
+            return redirect("console:setup")
         return self._page(request, SignInForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
