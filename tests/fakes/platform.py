@@ -71,8 +71,8 @@ class FakePlatform:
         self._chat = chat
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
         self.assistants = [
-            assistant("hr", "人事助手", "人力资源部", "#0f766e"),
-            assistant("finance", "财务助手", "财务部", "#b45309"),
+            assistant("hr", "人事助手", "人力资源部", "#0f766e", f"https://platform.example{prefix}"),
+            assistant("finance", "财务助手", "财务部", "#b45309", f"https://platform.example{prefix}"),
         ]
 
     def reset(self) -> None:
@@ -447,7 +447,7 @@ class FakePlatform:
         for n, title in enumerate(titles):
             row = self.begin(user, "hr")
             row["title"] = title
-            row["updated_at"] = (datetime.now(UTC) - timedelta(days=n * n * 1.3)).isoformat()
+            row["updated_at"] = (datetime.now(UTC) - timedelta(days=n * n)).isoformat()
             question = message_row("question", "answered", title)
             answer = message_row("answer", "answered", ANSWER) | {
                 "question": question["id"],

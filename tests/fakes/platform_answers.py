@@ -99,7 +99,7 @@ SCRIPTS: dict[str, Script] = {
 }
 
 
-def assistant(slug: str, name: str, department: str, color: str) -> Json:
+def assistant(slug: str, name: str, department: str, color: str, base: str) -> Json:
     return {
         "slug": slug,
         "name": name,
@@ -115,7 +115,7 @@ def assistant(slug: str, name: str, department: str, color: str) -> Json:
         "brand": {
             "name": "示范单位",
             "color": color,
-            "logo_url": f"/api/v1/departments/{slug}/logo" if slug == "hr" else None,
+            "logo_url": f"{base}/api/v1/departments/{slug}/logo" if slug == "hr" else None,
         },
     }
 

@@ -1,49 +1,29 @@
-"""A headless Chromium in front of the chat process and the fake platform.
+"""A headless Chromium in front of the chat process and the fake platform."""
 
-The browser is of one module and not of the whole run: Playwright's own event loop would stay in the way of other tests' loops.
-"""
-
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    Request,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.browser import chromium
 from tests.frontend.chat.servers import Servers
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-proxy-server",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-]
 # What the browser says of answers that are meant to fail.
 _STATUS = "Failed to load resource: the server responded with a status of"
 SECONDS = 30_000
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium here: apt install chromium, or name one in CHROMIUM")
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=SECONDS)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip(chromium.MISSING)
+    expect.set_options(timeout=SECONDS)
+    return {**browser_type_launch_args, "executable_path": path, "args": chromium.ARGUMENTS}
 
 
 @dataclass
@@ -57,7 +37,11 @@ class Visitor:
 
     def go(self, query: str = "") -> None:
         self.page.goto(f"{self.servers.base}{self.servers.prefix}/chat/{query}")
-        self.page.wait_for_selector(".karez .composer", timeout=SECONDS)
+        try:
+            self.page.wait_for_selector(".karez .composer", timeout=SECONDS)
+        except PlaywrightTimeout as error:
+            shown = self.page.locator("body").inner_text()
+            raise AssertionError(f"no page at {self.page.url}: {shown[:300]!r} {self.complaints}") from error
 
     def ask(self, text: str) -> None:
         self.page.fill("#question", text)
@@ -73,7 +57,7 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(chromium: Browser, servers: Servers) -> Iterator[Callable[..., Visitor]]:
+def visitor(browser: Browser, servers: Servers) -> Iterator[Callable[..., Visitor]]:
     """`visitor(user="li", language="zh-CN", width=1440, height=900, theme="light")`, signed in and on the page."""
     with ExitStack() as stack:
         visitors: list[Visitor] = []
@@ -87,7 +71,7 @@ def visitor(chromium: Browser, servers: Servers) -> Iterator[Callable[..., Visit
             theme: str = "light",
             query: str = "",
         ) -> Visitor:
-            context = chromium.new_context(
+            context = browser.new_context(
                 locale=language,
                 timezone_id="Asia/Shanghai",
                 viewport={"width": width, "height": height},

@@ -1,29 +1,20 @@
 """Everybody: axe on every state of the page, the keyboard, phones."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import accessibility
 from tests.frontend.chat.browser.conftest import Visitor
 
 Visit = Callable[..., Visitor]
-_AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def violations(page: Page) -> list[str]:
     # Until nothing moves any more: half-faded colours would be measured.
     page.wait_for_timeout(400)
-    page.evaluate(_AXE)
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", _RULES)
-    return [
-        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
+    return accessibility.violations(page)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
