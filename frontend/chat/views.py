@@ -13,11 +13,11 @@ REASONS = ("wrong", "incomplete", "wrong_source", "outdated", "unclear", "refuse
 
 def assistant_view(row: Json) -> Json:
     brand = row.get("brand") or {}
-    department = row.get("department") or ""
     return {
         "slug": row["slug"],
         "name": row.get("name") or row["slug"],
-        "department": department if isinstance(department, str) else department.get("name", ""),
+        # What people call it; the platform's `department` is a short name for programs.
+        "department": brand.get("name") or row.get("department") or "",
         "greeting": row.get("greeting") or "",
         "questions": [str(question) for question in row.get("opening_questions") or []][:8],
         "brand": {

@@ -71,10 +71,11 @@ export class SourcePanel {
 
   #page(citation, address) {
     const label = t("panel_image", citation);
-    const image = h("img", { class: "page-image", src: `${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`, alt: label, loading: "lazy" });
+    const image = h("img", { class: "page-image", src: `${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`, alt: label });
     const zoom = h("button", { type: "button", class: "page-button", "aria-label": `${t("zoom")}: ${label}`, "aria-pressed": "false" }, image);
     zoom.addEventListener("click", () => zoom.setAttribute("aria-pressed", String(zoom.classList.toggle("large"))));
     const section = h("section", { class: "panel-page" }, h("h3", {}, t("panel_page")), zoom);
+    image.addEventListener("load", () => zoom.classList.add("loaded"));
     image.addEventListener("error", () => zoom.replaceWith(h("p", { class: "quiet" }, t("panel_page_none"))));
     return section;
   }
