@@ -34,6 +34,8 @@ ROUTES = sorted(path for path in set(ALL) if "<" in path)
 BODIES: dict[tuple[str, str], Any] = {
     ("departments", "PATCH"): {"parent": "root"},
     ("members", "PATCH"): {"clearance": "public"},
+    ("people", "PATCH"): {"active": False},
+    ("tenants", "PATCH"): {"name": "renamed"},
     ("knowledge-bases", "PATCH"): {"name": "renamed"},
     ("documents", "PATCH"): {"title": "renamed"},
     ("assistants", "PUT"): {"name": "renamed", "knowledge_bases": []},
@@ -102,6 +104,8 @@ def make_world() -> World:
         {
             "departments": str(organisation.lending.pk),
             "members": str(membership.pk),
+            "people": str(person.pk),
+            "tenants": str(organisation.tenant.pk),
             "api-keys": owner.principal.actor.removeprefix("key:"),
             "knowledge-bases": str(base),
             "documents": str(document.pk),
@@ -192,6 +196,8 @@ def test_the_wrong_caller_changes_nothing(
 ) -> None:
     world, other = make_world(), make_world()
     client, address = caller(world, other), world.address(route)
+    if route.startswith("api/v1/tenants/"):  # the platform's: refused before it is looked for
+        expected = {403}
     before = snapshot(superuser_dsn, world.organisation)
     for method in methods(address):
         response = call(client, route, address, method)

@@ -25,7 +25,7 @@ from tests.controlplane.organisations import PASSWORD, Organisation, client_of, 
 
 __all__ = ["served"]
 ADDRESS = "/api/v1/session/token"
-ADMINISTRATION = ("members", "api-keys", "audit-events")
+ADMINISTRATION = ("members", "people", "api-keys", "audit-events")
 API = [path for path in ALL if path.startswith("api/v1/")]
 PAGES = [path for path in ALL if path not in API]
 
