@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from controlplane.assistants.models import Assistant
+from controlplane.chat.models import Conversation
 from controlplane.documents.models import Document, KnowledgeBase
 from controlplane.identity.models import ApiKey, User
 from controlplane.tenants.models import Department
@@ -56,6 +58,11 @@ def _assistants(ids: set[UUID]) -> Mapping[UUID, tuple[str, str]]:
     return {a.pk: (a.name, a.slug) for a in Assistant.objects.filter(pk__in=ids)}
 
 
+def _conversations(ids: set[UUID]) -> Mapping[UUID, tuple[str, str]]:
+    untitled = _("a conversation")
+    return {c.pk: (c.title or untitled, str(c.pk)) for c in Conversation.objects.filter(pk__in=ids)}
+
+
 def _keys(ids: set[UUID]) -> Mapping[UUID, tuple[str, str]]:
     return {k.pk: (k.name, "") for k in ApiKey.objects.filter(pk__in=ids)}
 
@@ -64,7 +71,8 @@ _KINDS: Mapping[str, tuple[_Names, str]] = {
     "user": (_people, "person"),
     "department": (_departments, "department"),
     "document": (_documents, "document"),
-    "knowledge_base": (_bases, "knowledge-base"),
+    "knowledge_base": (_bases, "base"),
+    "conversation": (_conversations, "conversation"),
     "assistant": (_assistants, "assistant"),
     "api_key": (_keys, ""),
 }

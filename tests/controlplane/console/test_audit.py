@@ -10,6 +10,7 @@ from django.test import Client
 from controlplane.audit import selectors
 from controlplane.audit.chain import PLATFORM_CHAIN
 from controlplane.audit.services import record, record_of_platform
+from controlplane.chat.models import Conversation
 from controlplane.console.audit_words import sentence
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.secrecy import Secrecy
@@ -62,6 +63,22 @@ def test_events_are_told_in_words_with_names(organisation: Organisation, boss: C
     assert "future.happened" in english
     assert f'href="/people/{user.pk}/"' in english
     assert "知识管理员" in boss.get("/audit/", headers={"Accept-Language": "zh-CN"}).text
+
+
+def test_what_still_exists_and_may_be_seen_is_a_link(organisation: Organisation, boss: Client) -> None:
+    with tenant_scope(organisation.tenant.pk):
+        held = Conversation.objects.create(
+            tenant=organisation.tenant,
+            actor="user:somebody",
+            title="井<渠>",
+            department=organisation.finance,
+        )
+    gone = uuid4()
+    note(organisation, "question.asked", target="message:1", conversation=str(held.pk), question="?")
+    note(organisation, "conversation.renamed", target=f"conversation:{gone}")
+    page = boss.get("/audit/").text
+    assert f'<a href="/conversations/{held.pk}/">井&lt;渠&gt;</a>' in page
+    assert f"/conversations/{gone}/" not in page
 
 
 def test_words_survive_events_with_less_or_more_in_them() -> None:

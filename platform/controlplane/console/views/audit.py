@@ -112,10 +112,10 @@ class Trail(ConsolePage):
     def _rows(self, found: FoundEvents) -> list[EventRow]:
         tenant_id = self.principal.tenant_id or PLATFORM_CHAIN
         actors = actors_of(tenant_id=tenant_id, actors=[e.actor for e in found.events])
-        targets = targets_of(e.target for e in found.events)
+        targets = targets_of(_subject(e.target, e.data) for e in found.events)
         rows = []
         for event in found.events:
-            target = targets.get(event.target, Target())
+            target = targets.get(_subject(event.target, event.data), Target())
             rows.append(
                 EventRow(
                     sequence=event.sequence,
@@ -139,6 +139,12 @@ class Trail(ConsolePage):
                 )
             )
         return rows
+
+
+def _subject(target: str, data: dict[str, Any]) -> str:
+    """A question and an answer are read in their conversation."""
+    conversation = data.get("conversation")
+    return f"conversation:{conversation}" if conversation and target.startswith("message:") else target
 
 
 def event_query(asked: dict[str, str], candidates: list[Actor]) -> EventQuery:
