@@ -127,9 +127,10 @@ def _knowledge(principal: Principal) -> dict[str, Read]:
         "documents": lambda: _page(document_list(**own)),
         "documents of the largest base": lambda: _page(document_list(**own, base_id=largest)),
         "documents of a base that failed": lambda: _page(
-            document_list(**own, base_id=largest, status="failed")
+            document_list(**own, base_id=largest, statuses=["failed"])
         ),
-        "documents that failed": lambda: _page(document_list(**own, status="failed")),
+        "documents of a base by name": lambda: _page(document_list(**own, base_id=largest, text="管理 2024")),
+        "documents that failed": lambda: _page(document_list(**own, statuses=["failed"])),
         "jobs": lambda: _page(job_list(**own)),
         "jobs that failed": lambda: _page(job_list(**own, status="failed")),
         "jobs that wait": lambda: _page(job_list(**own, status="queued")),

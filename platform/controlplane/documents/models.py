@@ -110,6 +110,9 @@ class Document(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "knowledge_base", "-id"], name="documents_document_list"),
+            models.Index(
+                fields=["tenant", "knowledge_base", "-updated_at"], name="documents_document_changed"
+            ),
             # Counting needs nothing but what the access policy reads, and so no row.
             models.Index(
                 fields=["tenant", "knowledge_base", "owner", "department", "secrecy"],

@@ -5,6 +5,7 @@ Whatever the caller may not see is not in these querysets at all: row-level secu
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -16,12 +17,14 @@ from controlplane.documents.models import (
     Document,
     DocumentStatus,
     IndexJob,
+    JobStatus,
     KnowledgeBase,
     Passage,
     Version,
 )
 
 UNDER_WAY = (DocumentStatus.QUEUED, DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
+OPEN_JOBS = "open"
 PAGE_PASSAGES = 1000
 NEIGHBOURS = 2
 _DRAWN = "pdf"
@@ -311,11 +314,21 @@ def _passages_gone(version: Version) -> NotFound:
 
 
 def job_list(
-    *, tenant_id: UUID, status: str = "", document_id: UUID | None = None, base_id: UUID | None = None
+    *,
+    tenant_id: UUID,
+    status: str = "",
+    document_id: UUID | None = None,
+    base_id: UUID | None = None,
+    ended_since: datetime | None = None,
 ) -> QuerySet[IndexJob]:
+    """`status`: one of the job's own, or `open` for those that wait or run."""
     jobs = IndexJob.objects.filter(tenant_id=tenant_id).select_related("version__document", "space")
-    if status:
+    if status == OPEN_JOBS:
+        jobs = jobs.filter(status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+    elif status:
         jobs = jobs.filter(status=status)
+    if ended_since:
+        jobs = jobs.filter(finished_at__gte=ended_since)
     if document_id:
         jobs = jobs.filter(version__document_id=document_id)
     if base_id:

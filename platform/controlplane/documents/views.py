@@ -19,7 +19,7 @@ from controlplane.documents import serializers as shapes
 from controlplane.documents.contents import base_contents
 from controlplane.documents.downloads import source_response
 from controlplane.documents.models import Document, DocumentStatus, JobStatus, KnowledgeBase
-from controlplane.documents.query_params import whole_number
+from controlplane.documents.query_params import moment, whole_number
 from controlplane.documents.selectors import page_not_found
 from controlplane.documents.services import documents, jobs, knowledge_bases, reindexing, versions
 from controlplane.documents.uploads import HashedUpload, check_length
@@ -285,7 +285,8 @@ class Jobs(DocumentsView):
     @extend_schema(
         responses=shapes.JobSerializer(many=True),
         parameters=[
-            OpenApiParameter("status", enum=JobStatus.values),
+            OpenApiParameter("status", enum=[*JobStatus.values, selectors.OPEN_JOBS]),
+            OpenApiParameter("from", OpenApiTypes.DATETIME, description="ended at or after"),
             OpenApiParameter("document", OpenApiTypes.UUID),
             OpenApiParameter("knowledge_base", OpenApiTypes.UUID),
         ],
@@ -296,6 +297,7 @@ class Jobs(DocumentsView):
             status=request.query_params.get("status", ""),
             document_id=_id(request, "document"),
             base_id=_id(request, "knowledge_base"),
+            ended_since=moment(request, "from"),
         )
         return self.listed(found, shapes.JobSerializer)
 

@@ -149,3 +149,20 @@ def test_documents_are_followed_together(library: Library) -> None:
         for status in ("queued", "ready")
     }
     assert found == {"queued": 3, "ready": 0}
+
+
+def test_jobs_are_listed_by_whether_they_are_open_and_when_they_ended(library: Library) -> None:
+    library.indexed()
+    waits = library.upload("# 新\n\n内容。", "新.md").json()["job"]
+    jobs = {
+        query: [job["id"] for job in library.client.get(f"{API}/jobs?{query}").json()["results"]]
+        for query in (
+            "status=open",
+            "status=done&from=2000-01-01T00:00:00Z",
+            "from=2999-01-01T00:00:00%2B08:00",
+        )
+    }
+    assert list(map(len, jobs.values())) == [1, 1, 0]
+    assert jobs["status=open"] == [waits]
+    answer = library.client.get(f"{API}/jobs?from=yesterday")
+    assert (answer.status_code, answer.json()["field"]) == (422, "from")

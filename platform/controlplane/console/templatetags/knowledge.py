@@ -30,6 +30,7 @@ _NAMES: dict[str, str | Promise] = {
     "parsing": _("Being read"),
     "embedding": _("Being indexed"),
     "running": _("Running"),
+    "open": _("Waiting or running"),
 }
 _SECRECY_LOOKS = {
     Secrecy.PUBLIC: "plain",

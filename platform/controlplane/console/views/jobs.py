@@ -18,7 +18,10 @@ from controlplane.console.views.documents import DocumentPart
 from controlplane.core.problems import InvalidInput
 from controlplane.documents import selectors
 from controlplane.documents.models import JobStatus
+from controlplane.documents.query_params import moment_in
 from controlplane.documents.services.jobs import MOST_RETRIED, failed_jobs_retry, job_cancel, job_retry
+
+SHOWN = (selectors.OPEN_JOBS, JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class JobsPage(ConsolePage):
@@ -41,10 +44,13 @@ class Jobs(JobsPage):
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         status = self.request.GET.get("status", "")
-        status = status if status in JobStatus.values else ""
+        status = status if status in (selectors.OPEN_JOBS, *JobStatus.values) else ""
         base = self._base()
         jobs = selectors.job_list(
-            tenant_id=self.principal.tenant, status=status, base_id=base.pk if base else None
+            tenant_id=self.principal.tenant,
+            status=status,
+            base_id=base.pk if base else None,
+            ended_since=moment_in(self.request.GET, "from"),
         )
         page = list_page(request=self.request, queryset=jobs)
         rows = [JobRow(job) for job in page.rows]
@@ -54,7 +60,7 @@ class Jobs(JobsPage):
             "rows": rows,
             "is_running": any(row.is_open for row in rows),
             "state": status,
-            "statuses": JobStatus.values,
+            "statuses": SHOWN,
             "base": base,
             "bases": list(bases),
             "writable": self.principal.write_departments,

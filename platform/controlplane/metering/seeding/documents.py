@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controlplane.documents.file_names import name_terms
 from controlplane.metering.seeding.chance import Chance, Seed
 from controlplane.metering.seeding.loading import NULL, Target, line
 from controlplane.metering.seeding.organisation import Base, Seeded
@@ -27,6 +28,7 @@ DOCUMENTS = Target(
     },
     {"metadata": "'{}'"},
 )
+NAME_TERMS = Target("documents_nameterm", {"term": "text", "document_id": "uuid"}, {})
 VERSIONS = Target(
     "documents_version",
     {
@@ -125,13 +127,22 @@ def make(seeded: Seeded, *, count: int, seed: Seed, until: int, passages: int) -
     return made
 
 
-def document_lines(made: list[Made], seed: Seed) -> Iterator[str]:
+def _names(made: list[Made], seed: Seed) -> Iterator[tuple[str, str]]:
+    """Title and file name of each, the same whenever they are asked for."""
     chance = Chance(seed, "titles")
     for one in made:
         title = f"{subject(chance)}{chance.choice(TOPICS)}（{2020 + one.number % 6}年第{one.number}号）"
+        yield title, f"{title}-{one.id[-6:]}.{_FORMATS[one.number % len(_FORMATS)]}"
+
+
+def name_term_lines(made: list[Made], seed: Seed) -> Iterator[str]:
+    for one, (_title, name) in zip(made, _names(made, seed), strict=True):
+        yield from (line(term, one.id) for term in name_terms(filename=name))
+
+
+def document_lines(made: list[Made], seed: Seed) -> Iterator[str]:
+    for one, (title, name) in zip(made, _names(made, seed), strict=True):
         live = one.version if one.status == "ready" else one.old_version or NULL
-        format_ = _FORMATS[one.number % len(_FORMATS)]
-        name = f"{title}-{one.id[-6:]}.{format_}"
         fields = (one.base.id, one.base.department_id, one.base.secrecy, name, title, live)
         yield line(one.id, one.at, one.at, *fields, 2 if one.old_version else 1)
 

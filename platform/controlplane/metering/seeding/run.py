@@ -99,6 +99,7 @@ class _Run:
     def _documents(self, made: list[documents.Made]) -> None:
         self._load("files", documents.BLOBS, documents.blob_lines(made))
         self._load("documents", documents.DOCUMENTS, documents.document_lines(made, self.seed))
+        self._load("file names", documents.NAME_TERMS, documents.name_term_lines(made, self.seed))
         self._load("versions", documents.VERSIONS, documents.version_lines(made))
         self._load("jobs", documents.JOBS, documents.job_lines(self.seeded, made, self.seed))
         self._load("passages", documents.PASSAGES, documents.passage_lines(made, self.seed))
