@@ -72,7 +72,8 @@ def test_every_page(open_browser: Opener, stack: Platform, language: str, theme:
 def test_a_page_of_a_pdf_stands_beside_its_passages(admin: Page) -> None:
     admin.goto("/knowledge/")
     admin.get_by_role("link", name="电力生产知识库").click()
-    admin.locator("#name-filter").fill("运行规程")
+    admin.wait_for_load_state()
+    admin.locator("#name-filter").fill("火电机组运行")
     expect(admin.locator("#documents td.main")).to_have_count(1)
     admin.locator("#documents td.main a").click()
     image = admin.locator("[data-page-image]")
@@ -86,7 +87,7 @@ def test_a_page_of_a_pdf_stands_beside_its_passages(admin: Page) -> None:
 
 
 def test_two_hundred_files_with_failures_and_hostile_names(admin: Page, watch: Watch) -> None:
-    watch.allowed_statuses.add(422)
+    watch.allowed_statuses |= {409, 422}  # a job that ended before it could be cancelled; an empty file
     base = new_base(admin)
     hostile = ["<img src=x onerror=alert(1)>.md", "=cmd|calc.md", "gpj\u202egnp.md", "长" * 80 + ".md"]
     names = [f"empty-{n}.md" if n % 25 == 3 else f"办法_{n:03d}.md" for n in range(FILES)]

@@ -115,7 +115,11 @@ export class Queue extends EventTarget {
     item.state = "cancelled";
     this.sending.get(item)?.abort();
     this.changed();
-    if (job) await call("POST", `${this.jobs}/${job}/cancel`, this.tenant).catch(() => {});
+    if (job) {
+      const answer = await call("POST", `${this.jobs}/${job}/cancel`, this.tenant).catch(() => ({ status: 0 }));
+      if (answer.status !== 200) item.state = "queued"; // it has ended by itself, or goes on: asked about as before
+      this.changed();
+    }
     this.dispatchEvent(new Event("received"));
   }
 
