@@ -4,7 +4,8 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from controlplane.assistants.models import Assistant
+from controlplane.assistants.content import bases_of
+from controlplane.assistants.models import Assistant, AssistantVersion
 from controlplane.assistants.selectors import knowledge_base_ids
 from controlplane.tenants.brands import brands
 from controlplane.tenants.models import Department
@@ -37,6 +38,8 @@ class AssistantSerializer(serializers.ModelSerializer[Assistant]):
             "greeting",
             "opening_questions",
             "brand",
+            "enabled",
+            "version",
             "created_at",
             "updated_at",
         )
@@ -78,6 +81,95 @@ class AssistantChange(serializers.Serializer[Any]):
     )
 
 
+class AssistantVersioned(AssistantChange):
+    version = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="the one that the change is based on; 409 `version_conflict` when there is a newer one",
+    )
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class AssistantSwitch(serializers.Serializer[Any]):
+    enabled = serializers.BooleanField()
+
+
 class AssistantWrite(AssistantChange):
     slug = serializers.SlugField(max_length=63)
     department = serializers.CharField(help_text="slug or id")
+
+
+class VersionContentSerializer(serializers.Serializer[Any]):
+    """Of the knowledge bases those that the reader may see; `hidden_knowledge_bases` counts the others."""
+
+    name = serializers.CharField()
+    instructions = serializers.CharField()
+    route = serializers.CharField()
+    top_k = serializers.IntegerField()
+    greeting = serializers.CharField()
+    opening_questions = serializers.ListField(child=serializers.CharField())
+    knowledge_bases = serializers.ListField(child=serializers.UUIDField())
+    hidden_knowledge_bases = serializers.IntegerField()
+
+
+class VersionSerializer(serializers.ModelSerializer[AssistantVersion]):
+    """`actors` and `bases` (that the reader sees) in the context are read once for a list."""
+
+    author = serializers.SerializerMethodField(help_text="who made it")
+    content = serializers.SerializerMethodField()
+
+    class Meta:
+        model = AssistantVersion
+        fields = ("number", "created_at", "actor", "author", "note", "restored_from", "content")
+
+    def get_author(self, version: AssistantVersion) -> str:
+        return str(self.context["actors"][version.actor].name)
+
+    @extend_schema_field(VersionContentSerializer)
+    def get_content(self, version: AssistantVersion) -> dict[str, Any]:
+        linked = bases_of(version.content)
+        shown = [str(id_) for id_ in linked if id_ in self.context["bases"]]
+        return {
+            **version.content,
+            "knowledge_bases": shown,
+            "hidden_knowledge_bases": len(linked) - len(shown),
+        }
+
+
+class RestoreWrite(serializers.Serializer[Any]):
+    version = serializers.IntegerField(min_value=1, required=False, allow_null=True, default=None)
+
+
+class AccessWrite(serializers.Serializer[Any]):
+    departments = serializers.ListField(
+        child=serializers.CharField(max_length=63), max_length=200, required=False, default=list
+    )
+    people = serializers.ListField(
+        child=serializers.CharField(max_length=254),
+        max_length=200,
+        required=False,
+        default=list,
+        help_text="e-mail addresses or identifiers",
+    )
+
+
+class GrantedDepartment(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class GrantedPerson(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    email = serializers.CharField()
+    name = serializers.CharField()
+
+
+class AccessSerializer(serializers.Serializer[Any]):
+    """`department` is the assistant's own, whose readers may always ask it."""
+
+    department = GrantedDepartment()
+    departments = GrantedDepartment(many=True)
+    people = GrantedPerson(many=True)

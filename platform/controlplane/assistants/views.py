@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.assistants import serializers as shapes
+from controlplane.assistants.content import FIELDS, AssistantContent
 from controlplane.assistants.selectors import assistant_get, assistant_list
 from controlplane.assistants.services import (
-    AssistantContent,
     assistant_change,
     assistant_create,
     assistant_delete,
+    assistant_enable,
 )
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
@@ -20,11 +21,9 @@ from controlplane.identity.permissions import scope_required
 from controlplane.tenants.brands import brands
 from controlplane.tenants.selectors import department_get
 
-_CONTENT = ("name", "instructions", "route", "top_k", "greeting", "opening_questions")
-
 
 def _content(data: dict[str, Any]) -> AssistantContent:
-    return AssistantContent(**{name: data[name] for name in _CONTENT})
+    return AssistantContent(**{name: data[name] for name in FIELDS})
 
 
 class Assistants(PrincipalView):
@@ -59,14 +58,27 @@ class AssistantDetail(PrincipalView):
         assistant = assistant_get(principal=self.principal, slug=slug)
         return Response(shapes.AssistantDetailSerializer(assistant).data)
 
-    @extend_schema(request=shapes.AssistantChange, responses=shapes.AssistantDetailSerializer)
+    @extend_schema(request=shapes.AssistantVersioned, responses=shapes.AssistantDetailSerializer)
     def put(self, request: Request, slug: str) -> Response:
-        data = self.checked(shapes.AssistantChange)
+        data = self.checked(shapes.AssistantVersioned)
         assistant = assistant_change(
             principal=self.principal,
             assistant=assistant_get(principal=self.principal, slug=slug),
             content=_content(data),
             knowledge_bases=data["knowledge_bases"],
+            based_on=data["version"],
+            note=data["note"],
+        )
+        return Response(shapes.AssistantDetailSerializer(assistant).data)
+
+    @extend_schema(request=shapes.AssistantSwitch, responses=shapes.AssistantDetailSerializer)
+    def patch(self, request: Request, slug: str) -> Response:
+        """Switch it on or off."""
+        data = self.checked(shapes.AssistantSwitch)
+        assistant = assistant_enable(
+            principal=self.principal,
+            assistant=assistant_get(principal=self.principal, slug=slug),
+            enabled=data["enabled"],
         )
         return Response(shapes.AssistantDetailSerializer(assistant).data)
 

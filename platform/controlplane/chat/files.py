@@ -35,7 +35,7 @@ def file_attach(*, principal: Principal, conversation: Conversation, upload: Upl
     """Raises Conflict for a conversation without an assistant, and what `conversation_file_add` raises."""
     conversation_lock(conversation=conversation)
     assistant = conversation.assistant
-    if assistant is None or assistant.department_id not in principal.read_departments:
+    if assistant is None or not principal.clearances:
         raise Conflict(
             code="conversation_without_assistant",
             detail=_("Files belong to conversations with an assistant that you may use."),
@@ -44,9 +44,15 @@ def file_attach(*, principal: Principal, conversation: Conversation, upload: Upl
     return conversation_file_add(
         principal=principal,
         conversation_id=conversation.pk,
-        department_id=assistant.department_id,
+        department_id=_keeper(principal, assistant.department_id),
         upload=upload,
     )
+
+
+def _keeper(principal: Principal, department_id: UUID) -> UUID:
+    """The department that keeps the file: the assistant's, or one of their own for somebody who may only ask it."""
+    own = principal.clearances
+    return department_id if department_id in own else min(own, key=lambda id_: (-own[id_], id_))
 
 
 @transaction.atomic

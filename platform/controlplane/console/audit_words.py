@@ -67,6 +67,14 @@ _SENTENCES: dict[str, Promise] = {
     "assistant.created": _("made the assistant %(slug)s"),
     "assistant.changed": _("changed the assistant %(slug)s"),
     "assistant.deleted": _("deleted the assistant %(slug)s"),
+    "assistant.restored": _(
+        "restored version %(restored_from)s of the assistant %(slug)s as version %(version)s"
+    ),
+    "assistant.enabled": _("switched the assistant %(slug)s on"),
+    "assistant.disabled": _("switched the assistant %(slug)s off"),
+    "assistant.access_changed": _("changed who may ask the assistant %(slug)s"),
+    "assistant.tried": _("tried the assistant %(slug)s: %(question)s"),
+    "assistant.trial_ended": _("got the answer of a trial: %(status)s"),
     "question.asked": _("asked: %(question)s"),
     "question.asked_again": _("asked again: %(question)s"),
     "answer.given": _("got an answer from %(model)s"),

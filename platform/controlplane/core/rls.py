@@ -21,18 +21,21 @@ ACTOR = "nullif(current_setting('app.actor', true), '')"
 OWN_TENANT = f"tenant_id = {TENANT}"
 
 
-def _cleared_for(level: int) -> str:
+def cleared_for(level: int, column: str = "department_id") -> str:
     """The departments whose documents of that secrecy the transaction may read."""
-    return f"department_id = ANY ((SELECT nullif(current_setting('app.departments_{level}', true), '')::uuid[])::uuid[])"
+    return f"{column} = ANY ((SELECT nullif(current_setting('app.departments_{level}', true), '')::uuid[])::uuid[])"
 
 
-_CLEARED = " OR ".join(f"(secrecy = {level} AND {_cleared_for(level)})" for level in range(4))
+_CLEARED = " OR ".join(f"(secrecy = {level} AND {cleared_for(level)})" for level in range(4))
 READABLE = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_CLEARED})"
 # Of what one actor brought along: whoever else may read the department, an administrator included, does not see it.
 READABLE_TO_OWNER = (
     f"{OWN_TENANT} AND ({UNRESTRICTED} OR (({_CLEARED}) AND (owner = '' OR owner = (SELECT {ACTOR}))))"
 )
-OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {_cleared_for(0)})"
+OF_DEPARTMENT = f"{OWN_TENANT} AND ({UNRESTRICTED} OR {cleared_for(0)})"
+
+# The departments that somebody belongs to, and all those above them.
+BELONGS = "(SELECT nullif(current_setting('app.belongs', true), '')::uuid[])::uuid[]"
 
 # Conversations and what belongs to them, as their reviewers see it: for SELECT alone.
 _REVIEWS = "(SELECT nullif(current_setting('app.reviews', true), '')::uuid[])::uuid[]"

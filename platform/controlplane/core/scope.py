@@ -25,17 +25,19 @@ class ScopeError(RuntimeError):
 class Scope:
     """Sight of one transaction.
 
-    `clearances` has the departments that may be read, each with the highest secrecy that may be read there. `reviews` has
-    those whose conversations may be read, whoever held them. `administers` allows changing who belongs where. `unrestricted`
-    lifts the department and secrecy filters inside the tenant (indexing and housekeeping need that); it never lifts the
-    tenant's. `platform` shows the list of tenants and the people, and nothing that a tenant owns. The last two fields show
-    the one row that belongs to a credential somebody presented, before its tenant is known.
+    `clearances` has the departments that may be read, each with the highest secrecy that may be read there. `belongs` has
+    those that somebody belongs to, with all above them: what is opened to a department is opened to everything beneath it.
+    `reviews` has those whose conversations may be read, whoever held them. `administers` allows changing who belongs where.
+    `unrestricted` lifts the department and secrecy filters inside the tenant (indexing and housekeeping need that); it
+    never lifts the tenant's. `platform` shows the list of tenants and the people, and nothing that a tenant owns. The last
+    two fields show the one row that belongs to a credential somebody presented, before its tenant is known.
     """
 
     tenant_id: UUID | None = None
     user_id: UUID | None = None
     actor: str = ""
     clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
+    belongs: frozenset[UUID] = frozenset()
     reviews: frozenset[UUID] = frozenset()
     unrestricted: bool = False
     administers: bool = False
@@ -49,6 +51,7 @@ class Scope:
             "app.user_id": str(self.user_id or ""),
             "app.actor": self.actor,
             **{f"app.departments_{level:d}": self._cleared_for(level) for level in Secrecy},
+            "app.belongs": _array(self.belongs),
             "app.reviews": _array(self.reviews),
             "app.administers": "on" if self.administers else "",
             "app.unrestricted": "on" if self.unrestricted else "",

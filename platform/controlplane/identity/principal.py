@@ -22,6 +22,7 @@ class Principal:
     `clearances` holds the departments that may be read, each with the highest secrecy that may be read there; like
     `write_departments` and `admin_departments` it is already widened to everything beneath the departments of the
     memberships or of the key. `is_admin`: administers the whole tenant, from the root of its departments down.
+    `belongs`: the departments of the memberships or of the key, with all those above them.
     `by_token`: a chat acts for the person, with what `lent` leaves of their rights.
     """
 
@@ -30,6 +31,7 @@ class Principal:
     name: str
     user_id: UUID | None = None
     clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
+    belongs: frozenset[UUID] = field(default_factory=frozenset)
     write_departments: frozenset[UUID] = field(default_factory=frozenset)
     admin_departments: frozenset[UUID] = field(default_factory=frozenset)
     is_admin: bool = False
@@ -97,6 +99,7 @@ class Principal:
             user_id=self.user_id,
             actor=self.actor,
             clearances=self.clearances,
+            belongs=self.belongs,
             reviews=self.review_departments,
             administers=bool(self.admin_departments),
             platform=self.is_platform_admin,

@@ -46,6 +46,17 @@ class DepartmentTree:
                 pending += self.children[id_]
         return frozenset(found)
 
+    def line(self, starts: Iterable[UUID]) -> frozenset[UUID]:
+        """The departments `starts` and everything above them; unknown ones are left out."""
+        parents = {child: parent for parent, below in self.children.items() for child in below}
+        found: set[UUID] = set()
+        for start in starts:
+            place = start if start in self.children else None
+            while place is not None and place not in found:
+                found.add(place)
+                place = parents.get(place)
+        return frozenset(found)
+
 
 def department_tree(*, tenant_id: UUID) -> DepartmentTree:
     """One query."""
@@ -109,6 +120,7 @@ _UNCOUNTED = frozenset(
     {
         "documents.Document",
         "tenants.DepartmentLogo",
+        "assistants.AssistantAccess",
         "chat.Conversation",
         "chat.Feedback",
         "chat.FeedbackResolution",

@@ -26,7 +26,7 @@ from controlplane.api.openai.conversation import (
 )
 from controlplane.api.openai.passthrough import Passage, object_of, passed_stream, passed_whole
 from controlplane.api.openai.streaming import stream, unless_gone
-from controlplane.assistants.selectors import assistant_list
+from controlplane.assistants.selectors import usable_assistant_list
 from controlplane.chat.answering import AnswerService
 from controlplane.chat.completions import PassedCompletion
 from controlplane.core.offload import in_thread
@@ -159,7 +159,7 @@ async def _check_assistant(slug: str, principal: Principal) -> None:
 
 def _assistants(principal: Principal) -> list[tuple[str, str]]:
     with scoped(principal.scope()):
-        return list(assistant_list(principal=principal).order_by("slug").values_list("slug", "name"))
+        return list(usable_assistant_list(principal=principal).order_by("slug").values_list("slug", "name"))
 
 
 async def _embedding_endpoint(engines: Registry, name: str) -> EngineEndpoint:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.assistants.selectors import assistant_list
+from controlplane.assistants.selectors import managed_assistant_list
 from controlplane.chat.models import MessageStatus
 from controlplane.chat.reviews import ReviewFilters, reviewed_conversation_get, reviewed_conversation_list
 from controlplane.console.needs import Need
@@ -58,7 +58,7 @@ class Conversations(ConsolePage):
             rows=[(row, actors[row.actor]) for row in page.rows],
             filters=filters,
             is_filtered=filters != ReviewFilters(),
-            assistants=assistant_list(principal=self.principal).order_by("name"),
+            assistants=managed_assistant_list(principal=self.principal).order_by("name"),
             statuses=MessageStatus.choices,
         )
 
