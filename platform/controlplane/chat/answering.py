@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, OperationalError
-from django.utils.translation import gettext_lazy as _
 
 from controlplane.chat.engines import needs_gate, prompt_settings, sampling
 from controlplane.chat.events import (
@@ -28,7 +27,11 @@ from controlplane.chat.events import (
     Retrieved,
     Started,
     Timings,
+    TracedPrompt,
+    TracedSearch,
+    TracedVerdict,
 )
+from controlplane.chat.failures import database_unavailable, of_trial, rejected, too_long
 from controlplane.chat.gate import passages_answer
 from controlplane.chat.models import MessageStatus
 from controlplane.chat.services import (
@@ -41,8 +44,9 @@ from controlplane.chat.services import (
 )
 from controlplane.chat.sources import cited_passages, documents_of, sources_of, sources_seen
 from controlplane.chat.standalone import standalone_question
+from controlplane.chat.trials import trial_end, trial_receive
 from controlplane.core.offload import in_background, in_thread
-from controlplane.core.problems import InvalidInput, Problem, Unavailable
+from controlplane.core.problems import Problem, Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages_async
 from controlplane.serving.registry import Registry, engine_unavailable
@@ -89,6 +93,10 @@ class _Run:
     answer_begun: bool = False
     shown_documents: tuple[UUID, ...] = ()
     saving: "asyncio.Task[None] | None" = None
+
+    @property
+    def traced(self) -> bool:
+        return self.received.trial is not None and self.received.trial.trace
 
     def milliseconds(self) -> int:
         return round((time.monotonic() - self.started) * 1000)
@@ -159,12 +167,12 @@ class AnswerService:
                 async for event in events:
                     yield event
         except QuestionTooLongError as error:
-            yield await self._failed(run, _too_long(error))
+            yield await self._failed(run, too_long(error))
         except Problem as problem:
-            yield await self._failed(run, problem)
+            yield await self._failed(run, of_trial(problem) if received.trial else problem)
         except OperationalError:
             log.exception("the database went away while a question was answered")
-            yield await self._failed(run, _database_unavailable())
+            yield await self._failed(run, database_unavailable())
         except (asyncio.CancelledError, GeneratorExit):
             ending = MessageStatus.STOPPED, ""
             raise
@@ -211,11 +219,22 @@ class AnswerService:
         run.standalone, run.usage = await standalone_question(
             registry=self._registry, received=received, engines=engines
         )
+        rewritten_at = run.milliseconds()
         found = await self._search(run)
         yield Retrieved(run.standalone, len(found.passages), found.degraded)
-        reason = await self._doubt(run, engines, found)
-        if reason is not None:
-            ending = self._refuse(run, reason)
+        if run.traced:
+            yield TracedSearch(
+                question=run.standalone,
+                passages=found.passages,
+                degraded=found.degraded,
+                rewrite_ms=rewritten_at,
+                search_ms=run.milliseconds() - rewritten_at,
+            )
+        verdict = await self._judged(run, engines, found)
+        if run.traced:
+            yield verdict
+        if not verdict.sufficient:
+            ending = self._refuse(run, _REASONS.get(verdict.reason, RefusalReason.WEAK_EVIDENCE))
         elif not engines:
             ending = self._extract(run, found.passages)
         else:
@@ -233,10 +252,11 @@ class AnswerService:
                 raise engine_unavailable(kept=True) from error
         return await self._registry.find_for_route(route=received.route)
 
-    async def _doubt(
+    async def _judged(
         self, run: _Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
-    ) -> RefusalReason | None:
-        """Why the passages are not enough to answer from; None when they are."""
+    ) -> TracedVerdict:
+        """Whether the passages are enough to answer from."""
+        begun = run.milliseconds()
         texts = {passage.passage_id: passage.text for passage in found.passages}
         evidence = judge(query=run.standalone, hits=[p.hit() for p in found.passages], texts=texts)
         if engines and found.passages and needs_gate(engines[0]):
@@ -248,8 +268,9 @@ class AnswerService:
                 evidence=evidence,
             )
             run.usage += spent
-            return None if verdict.answerable else _REASONS.get(verdict.reason, RefusalReason.WEAK_EVIDENCE)
-        return None if evidence.sufficient else _REASONS.get(evidence.reason, RefusalReason.WEAK_EVIDENCE)
+            spent_ms = run.milliseconds() - begun
+            return TracedVerdict(verdict.answerable, verdict.score, verdict.reason, engines[0].name, spent_ms)
+        return TracedVerdict(evidence.sufficient, evidence.score, evidence.reason, "", 0)
 
     async def _search(self, run: _Run) -> SearchOutcome:
         received = run.received
@@ -292,16 +313,19 @@ class AnswerService:
     ) -> AsyncGenerator[Event, None]:
         prompt = _prompt(run, engines[0], passages)
         run.shown_documents = documents_of(passages, prompt)
+        if run.traced:
+            shown = tuple(source.number for source in prompt.sources)
+            yield TracedPrompt(engines[0].name, prompt.messages, shown, sampling(engines[0], params))
         composer = AnswerComposer(
             checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
                 run.note_reasoning(reasoning=delta.reasoning, content=delta.content)
-                shown = composer.feed(delta.content)
+                visible = composer.feed(delta.content)
                 # Noted as they come: an answer that breaks off keeps the citations of what was shown.
                 run.citations = cited_passages(composer.citations, passages)
-                for event in _shown(run, shown, delta.reasoning):
+                for event in _shown(run, visible, delta.reasoning):
                     yield event
         for event in _shown(run, composer.finish(), ""):
             yield event
@@ -339,19 +363,22 @@ class AnswerService:
                 if begun:
                     break
             except EngineRejected as error:
-                raise _rejected(error) from error
+                raise rejected(error) from error
         log.warning("no engine answered: %s", last)
         raise engine_unavailable(kept=True, retry_after=getattr(last, "retry_after", None)) from last
 
 
 def _receive(question: Question) -> ReceivedQuestion:
     with scoped(question.principal.scope()):
+        if question.trial is not None:
+            return trial_receive(question=question, trial=question.trial)
         return question_receive(question=question)
 
 
 def _save(received: ReceivedQuestion, outcome: Outcome) -> None:
     with scoped(received.principal.scope()):
-        answer_save(received=received, outcome=outcome)
+        end = trial_end if received.trial is not None else answer_save
+        end(received=received, outcome=outcome)
 
 
 async def _saved(received: ReceivedQuestion, outcome: Outcome) -> None:
@@ -397,24 +424,3 @@ def _prompt(run: _Run, engine: EngineEndpoint, passages: Sequence[FoundPassage])
         instructions=run.received.instructions,
         turns=run.received.turns,
     )
-
-
-def _too_long(error: QuestionTooLongError) -> InvalidInput:
-    return InvalidInput(
-        code="context_length_exceeded",
-        field="messages",
-        detail=_("The question has about %(tokens)s tokens; the model has room for %(limit)s.")
-        % {"tokens": error.tokens, "limit": error.limit},
-        remedy=_("Shorten the question."),
-    )
-
-
-def _rejected(error: EngineRejected) -> InvalidInput:
-    return InvalidInput(
-        code="engine_rejected",
-        detail=_("The engine refused the request: %(detail)s") % {"detail": error.detail},
-    )
-
-
-def _database_unavailable() -> Unavailable:
-    return Unavailable(code="database_unavailable", detail=_("The database does not answer."), retry_after=5)

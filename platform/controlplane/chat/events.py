@@ -1,16 +1,19 @@
 """What happens while a question is answered, in this order:
 
-Started, Retrieved?, ReasoningDelta*, ContentDelta*, then one of
+Started, Retrieved?, (TracedSearch, TracedVerdict, TracedPrompt)?, ReasoningDelta*, ContentDelta*, then one of
     Cited, Finished     an answer
     Refused, Finished   the documents do not hold it
     Failed              the question is kept
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from controlplane.core.problems import Problem
-from inference.messages import Usage
+from controlplane.documents.search import FoundPassage
+from inference.messages import Message, Usage
 from rag.answering import RefusalReason
 
 
@@ -29,6 +32,38 @@ class Retrieved:
     standalone_question: str
     passages: int
     degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedSearch:
+    """Only where a manager tries an assistant: what was searched for, and everything that was found, the best first."""
+
+    question: str
+    passages: tuple[FoundPassage, ...]
+    degraded: tuple[str, ...]
+    rewrite_ms: int
+    search_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedVerdict:
+    """Whether the passages are enough to answer from. `judge` names the engine that was asked; empty for the scores alone."""
+
+    sufficient: bool
+    score: float
+    reason: str
+    judge: str
+    judge_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPrompt:
+    """What the engine is sent. `shown`: the places, from 1, of the passages that found room."""
+
+    engine: str
+    messages: tuple[Message, ...]
+    shown: tuple[int, ...]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +126,5 @@ class Failed:
     problem: Problem
 
 
-Event = Started | Retrieved | ReasoningDelta | ContentDelta | Cited | Refused | Finished | Failed
+Traced = TracedSearch | TracedVerdict | TracedPrompt
+Event = Started | Retrieved | Traced | ReasoningDelta | ContentDelta | Cited | Refused | Finished | Failed

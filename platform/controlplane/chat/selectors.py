@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.assistants.models import Assistant
 from controlplane.chat.models import (
     Citation,
     Conversation,
@@ -63,6 +64,11 @@ def matching(*, conversations: QuerySet[Conversation], q: str) -> QuerySet[Conve
 def conversation_list(*, principal: Principal, q: str = "") -> QuerySet[Conversation]:
     own = Conversation.objects.filter(tenant_id=principal.tenant, actor=principal.actor)
     return matching(conversations=own, q=q).select_related("assistant").defer("searched")
+
+
+def conversation_count(*, assistant: Assistant) -> int:
+    """How many were held with it, as far as the scope shows them."""
+    return Conversation.objects.filter(tenant_id=assistant.tenant_id, assistant=assistant).count()
 
 
 def conversation_get(*, principal: Principal, conversation_id: UUID) -> Conversation:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.assistants.models import Assistant
-from controlplane.assistants.selectors import assistant_get, knowledge_base_ids
+from controlplane.assistants.selectors import assistant_to_ask, knowledge_base_ids
 from controlplane.audit.services import record
 from controlplane.chat.events import CitedPassage, Timings
 from controlplane.chat.files import conversation_lock, files_to_search
@@ -43,11 +43,22 @@ _ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A manager tries an assistant: as it is, but for what is given here. `trace`: tell how the answer came about."""
+
+    instructions: str | None = None
+    knowledge_base_ids: tuple[UUID, ...] | None = None
+    route: str | None = None
+    top_k: int | None = None
+    trace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, of whom. Either an assistant, or knowledge bases with a model; or an assistant narrowed to some bases.
 
     `turns` is the history as the client tells it; with `conversation_id` our own record counts instead. `regenerate` asks the
-    last question of that conversation again, whatever `text` says.
+    last question of that conversation again, whatever `text` says. `trial` is answered and not kept.
     """
 
     principal: Principal
@@ -61,13 +72,15 @@ class Question:
     instructions: str = ""
     user: str = ""
     regenerate: bool = False
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedQuestion:
     """The question as it was stored, with all that is needed to answer it outside the transaction.
 
-    `supersedes`: the answers that it has already, whose place the new one takes.
+    `supersedes`: the answers that it has already, whose place the new one takes. `trial`: it was not stored, and its answer
+    will not be.
     """
 
     principal: Principal
@@ -83,6 +96,7 @@ class ReceivedQuestion:
     turns: tuple[Turn, ...]
     names_model: bool = False
     supersedes: tuple[UUID, ...] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +124,11 @@ def question_receive(*, question: Question) -> ReceivedQuestion:
     """
     principal = question.principal
     assistant = (
-        assistant_get(principal=principal, slug=question.assistant_slug) if question.assistant_slug else None
+        assistant_to_ask(principal=principal, slug=question.assistant_slug)
+        if question.assistant_slug
+        else None
     )
-    bases = _bases(
+    bases = bases_to_search(
         principal, question.knowledge_base_ids, knowledge_base_ids(assistant=assistant) if assistant else []
     )
     conversation = _conversation(question, assistant)
@@ -338,7 +354,7 @@ def _store_answer(received: ReceivedQuestion, outcome: Outcome) -> None:
 @transaction.atomic
 def conversation_create(*, principal: Principal, assistant_slug: str) -> Conversation:
     """An empty one; its first question names it. Raises NotFound for an assistant that the principal cannot see."""
-    assistant = assistant_get(principal=principal, slug=assistant_slug)
+    assistant = assistant_to_ask(principal=principal, slug=assistant_slug)
     conversation = Conversation.objects.create(
         tenant_id=principal.tenant,
         actor=principal.actor,
@@ -387,7 +403,9 @@ def conversation_delete(*, principal: Principal, conversation: Conversation) -> 
     )
 
 
-def _bases(principal: Principal, asked: Sequence[UUID] | None, own: Sequence[UUID]) -> dict[UUID, str]:
+def bases_to_search(
+    principal: Principal, asked: Sequence[UUID] | None, own: Sequence[UUID]
+) -> dict[UUID, str]:
     """`{id: name}` of those to search: the ones asked for, or the assistant's."""
     wanted = list(dict.fromkeys(asked if asked is not None else own))
     found = dict(

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from controlplane.api.openai.traces import trace_object, trace_of_end
 from controlplane.chat.events import (
     Cited,
     CitedPassage,
@@ -20,6 +21,9 @@ from controlplane.chat.events import (
     Refused,
     Retrieved,
     Started,
+    TracedPrompt,
+    TracedSearch,
+    TracedVerdict,
 )
 from inference.messages import Usage
 
@@ -39,6 +43,7 @@ class _Answer:
     citations: tuple[CitedPassage, ...] = ()
     content: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
+    traces: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -57,6 +62,8 @@ class _Answer:
         if self.retrieved:
             told["standalone_question"] = self.retrieved.standalone_question
             told["degraded"] = list(self.retrieved.degraded)
+        if self.finished and self.traces:
+            told["trace"] = self.traces
         return told | self.engine()
 
     def engine(self) -> dict[str, Any]:
@@ -80,6 +87,9 @@ class _Answer:
                 self.citations = event.citations
             case Finished():
                 self.finished = event
+                self.traces += [trace_of_end(event)] if self.traces else []
+            case TracedSearch() | TracedVerdict() | TracedPrompt():
+                self.traces.append(trace_object(event))
             case ContentDelta():
                 self.content.append(event.text)
             case ReasoningDelta():
@@ -108,17 +118,20 @@ async def whole(*, events: Events, model: str) -> dict[str, Any]:
 async def frames(*, events: Events, model: str, include_usage: bool) -> AsyncGenerator[bytes, None]:
     """The same as `chat.completion.chunk` events. Raises Problem, before the first frame or later."""
     answer = _Answer(model)
-    begun = False
+    begun, sent = False, 0
     async with aclosing(events):
         async for event in events:
             answer.note(event)
             deltas = _deltas(event, answer)
-            if deltas and not begun:
+            traces, sent = answer.traces[sent:], len(answer.traces)
+            if (deltas or traces) and not begun:
                 begun = True
                 first = {"role": "assistant", "content": ""}
                 yield _frame(answer, [_choice(first)], include_usage, karez=answer.karez())
             for delta in deltas:
                 yield _frame(answer, [_choice(delta)], include_usage)
+            for trace in traces:
+                yield _frame(answer, [], include_usage, karez={"trace": trace})
     reason = answer.finished.finish_reason if answer.finished else "stop"
     last = {**_choice({}), "finish_reason": reason, **answer.refusal()}
     yield _frame(answer, [last], include_usage, karez=answer.engine())

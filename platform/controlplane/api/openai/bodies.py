@@ -36,8 +36,19 @@ class StreamOptions(_Open):
     include_usage: bool = False
 
 
+class Draft(BaseModel):
+    """An assistant as it is being edited; what is left out is as it was saved."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    instructions: str | None = Field(default=None, max_length=20_000)
+    knowledge_bases: list[UUID] | None = Field(default=None, max_length=50)
+    route: str | None = Field(default=None, min_length=1, max_length=100)
+    top_k: int | None = Field(default=None, ge=1, le=50)
+
+
 class KarezOptions(BaseModel):
-    """The extension: what to answer from, and which conversation goes on."""
+    """The extension: what to answer from, which conversation goes on, and, for who looks after an assistant, trying it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -45,6 +56,8 @@ class KarezOptions(BaseModel):
     top_k: int | None = Field(default=None, ge=1, le=50)
     conversation_id: UUID | None = None
     regenerate: bool = False
+    trace: bool = False
+    draft: Draft | None = None
 
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -132,7 +145,13 @@ def unsupported(field: str) -> InvalidInput:
 
 async def read_body(request: Request, shape: type[M]) -> tuple[M, dict[str, Any]]:
     """The body as the shape says, and as it was sent. Raises TooLarge, BadRequest, InvalidInput naming the field."""
-    raw = await _bytes(request)
+    return parse_body(await _bytes(request), shape)
+
+
+def parse_body(raw: bytes, shape: type[M]) -> tuple[M, dict[str, Any]]:
+    """As `read_body`, of a body that has been received."""
+    if len(raw) > MOST_BYTES:
+        raise body_too_large(MOST_BYTES)
     try:
         sent = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from controlplane.api.openai.bodies import ChatMessage, ChatRequest, KarezOptions, unsupported
-from controlplane.chat.services import Question
+from controlplane.api.openai.bodies import ChatMessage, ChatRequest, Draft, KarezOptions, unsupported
+from controlplane.chat.services import Question, Trial
 from controlplane.core.problems import InvalidInput
 from controlplane.identity.principal import Principal
 from rag.answering import Turn
@@ -60,6 +60,8 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
             "karez.conversation_id",
             _("“karez.regenerate” needs the conversation whose last question it is about."),
         )
+    if options.trace or options.draft:
+        _check_trial(options, is_assistant=is_assistant)
     earlier = chat.messages if options.regenerate else chat.messages[:-1]
     return Question(
         principal=principal,
@@ -73,6 +75,30 @@ def question_of(*, chat: ChatRequest, principal: Principal) -> Question:
         instructions=_instructions(earlier),
         user=chat.user or "",
         regenerate=options.regenerate,
+        trial=_trial(options),
+    )
+
+
+def _check_trial(options: KarezOptions, *, is_assistant: bool) -> None:
+    """A trial is of an assistant, and of no conversation."""
+    name = "karez.draft" if options.draft else "karez.trace"
+    if not is_assistant:
+        raise _wrong_field(name, _("Only an assistant can be tried: send “assistant:…” as the model."))
+    if options.conversation_id or options.regenerate:
+        raise _wrong_field(name, _("What is tried is kept in no conversation: leave the conversation out."))
+
+
+def _trial(options: KarezOptions) -> Trial | None:
+    if not (options.trace or options.draft):
+        return None
+    draft = options.draft or Draft()
+    bases = options.knowledge_bases if draft.knowledge_bases is None else draft.knowledge_bases
+    return Trial(
+        instructions=draft.instructions,
+        knowledge_base_ids=None if bases is None else tuple(bases),
+        route=draft.route,
+        top_k=options.top_k or draft.top_k,
+        trace=options.trace,
     )
 
 

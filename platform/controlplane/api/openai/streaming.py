@@ -56,6 +56,22 @@ async def stream(request: Request, frames: AsyncGenerator[bytes, None]) -> Respo
     return _EventStream(pump, first)
 
 
+async def event_stream(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The frames for a response that is not this application's, with signs of life between them; what they raise becomes
+    the last one. Closing it, as a server does whose client hung up, ends the work behind the frames."""
+    language = translation.get_language()
+    pump = _Pump(frames)
+    try:
+        while (frame := await pump.next(KEEP_ALIVE_SECONDS)) is not None:
+            yield frame
+    except Exception as error:  # noqa: BLE001 - the status is out: all that is left is an event
+        with translation.override(language):
+            last = error_event(problem_of(error))
+        yield last
+    finally:
+        await pump.stop()
+
+
 class _Pump:
     """Runs the generator in a task of its own, so that waiting for its next frame can time out without breaking it."""
 
