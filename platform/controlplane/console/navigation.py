@@ -50,6 +50,7 @@ GROUPS: tuple[Group, ...] = (
     Group(
         _("Assistants"),
         (
+            Section("assistants", _("Assistants"), "bot", Need.MANAGER),
             Section("conversations", _("Conversations"), "messages-square", Need.MANAGER),
             Section("feedback", _("Feedback"), "thumbs-down", Need.MANAGER),
         ),

@@ -3,6 +3,10 @@ from django.urls import path
 
 from controlplane.console.views import (
     api_keys,
+    assistant_access,
+    assistant_try,
+    assistant_versions,
+    assistants,
     audit,
     conversations,
     departments,
@@ -27,6 +31,42 @@ app_name = "console"
 urlpatterns = [
     path("", home.OverviewPage.as_view(), name="overview"),
     path("usage/", home.UsagePage.as_view(), name="usage"),
+    # Without a slash at the end: with one it would be the page of an assistant of that name.
+    path("assistants/new", assistants.AssistantNew.as_view(), name="assistant-new"),
+    path("assistants/figures", assistants.AssistantFigures.as_view(), name="assistant-figures"),
+    path(
+        "assistants/routes",
+        non_atomic_requests(assistant_try.AssistantRoutes.as_view()),
+        name="assistant-routes",
+    ),
+    path("assistants/", assistants.Assistants.as_view(), name="assistants"),
+    path("assistants/<slug:slug>/", assistants.AssistantEditor.as_view(), name="assistant"),
+    path("assistants/<slug:slug>/switch", assistants.AssistantSwitch.as_view(), name="assistant-switch"),
+    path("assistants/<slug:slug>/delete", assistants.AssistantDelete.as_view(), name="assistant-delete"),
+    path("assistants/<slug:slug>/api/", assistants.AssistantApi.as_view(), name="assistant-api"),
+    path(
+        "assistants/<slug:slug>/access/", assistant_access.AssistantAccess.as_view(), name="assistant-access"
+    ),
+    path(
+        "assistants/<slug:slug>/try",
+        non_atomic_requests(assistant_try.AssistantTry.as_view()),
+        name="assistant-try",
+    ),
+    path(
+        "assistants/<slug:slug>/versions/",
+        assistant_versions.AssistantVersions.as_view(),
+        name="assistant-versions",
+    ),
+    path(
+        "assistants/<slug:slug>/versions/<int:number>/",
+        assistant_versions.AssistantVersionDetail.as_view(),
+        name="assistant-version",
+    ),
+    path(
+        "assistants/<slug:slug>/versions/<int:number>/restore",
+        assistant_versions.AssistantRestore.as_view(),
+        name="assistant-restore",
+    ),
     path("conversations/", conversations.Conversations.as_view(), name="conversations"),
     path(
         "conversations/<uuid:conversation_id>/",
