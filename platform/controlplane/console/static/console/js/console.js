@@ -1,5 +1,6 @@
 // What every page of the console needs. Pages add modules of their own.
 import { setUpMenus } from "./menus.js";
+import { setUpPalette } from "./palette.js";
 import { toast } from "./toasts.js";
 
 const toasts = document.getElementById("toasts");
@@ -70,6 +71,7 @@ function setUpHtmx() {
 }
 
 setUpMenus();
+setUpPalette();
 setUpTheme(document);
 setUpDialogs();
 setUpForms();
