@@ -13,7 +13,12 @@ from controlplane.identity.models import KeyScope
 from controlplane.tenants.models import Tenant
 from tests.controlplane.organisations import Organisation
 
-PUBLIC = {("api/v1/session", "POST"), ("api/v1/session", "DELETE"), ("api/v1/openapi.json", "GET")}
+PUBLIC = {
+    ("api/v1/session", "POST"),
+    ("api/v1/session", "DELETE"),
+    ("api/v1/openapi.json", "GET"),
+    ("api/v1/setup", "POST"),
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EXAMPLES = {
     "<uuid:": str(UUID(int=7)),

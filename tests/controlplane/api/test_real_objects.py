@@ -18,6 +18,7 @@ from django.utils import timezone
 from psycopg import sql
 from rest_framework.test import APIClient
 
+from controlplane.assistants.models import AssistantVersion
 from controlplane.chat.models import Conversation, Feedback, Message, MessageRole, MessageStatus, Rating
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
@@ -39,6 +40,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("knowledge-bases", "PATCH"): {"name": "renamed"},
     ("documents", "PATCH"): {"title": "renamed"},
     ("assistants", "PUT"): {"name": "renamed", "knowledge_bases": []},
+    ("assistants", "PATCH"): {"enabled": False},
     ("conversations", "PATCH"): {"title": "renamed"},
     ("messages", "PUT"): {"rating": "down", "reasons": ["wrong"]},
     ("feedback", "PATCH"): {"status": "resolved", "note": "done"},
@@ -72,6 +74,9 @@ def make_world() -> World:
     )
     person = organisation.member(organisation.lending)
     with tenant_scope(organisation.tenant.pk):
+        AssistantVersion.objects.create(
+            **own, assistant=assistant, number=1, content={"name": assistant.name}, actor="system"
+        )
         DepartmentLogo.objects.create(**own, department=organisation.finance, png=b"png", sha256="0" * 64)
         document = Document.objects.get(knowledge_base=base)
         path = storages["documents"].save(f"{document.pk}", ContentFile(pdf_of("text")))
