@@ -13,7 +13,7 @@ from controlplane.identity.accounts import account_deactivate, account_password_
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.directory import person_get, person_list
 from controlplane.identity.models import KeyScope
-from controlplane.identity.people_file import people_lines
+from controlplane.identity.people_file import MOST_BYTES, people_lines
 from controlplane.identity.people_import import Imported, people_import, people_plan
 from controlplane.identity.permissions import scope_required
 from controlplane.identity.selectors import visible_department
@@ -87,7 +87,7 @@ class PeopleImport(PrincipalView):
     @extend_schema(request=shapes.PeopleFile, responses=shapes.ImportedSerializer)
     def post(self, request: Request) -> Response:
         sent: dict[str, Any] = self.checked(shapes.PeopleFile)
-        lines = people_lines(content=sent["file"].read())
+        lines = people_lines(content=sent["file"].read(MOST_BYTES + 1))
         if sent["dry_run"]:
             imported = Imported(people_plan(principal=self.principal, lines=lines))
         else:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.core.validators import RegexValidator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -255,16 +256,17 @@ class DepartmentBrand(Department):
             return self.shown(department, brand=form, status=422)
         logo = form.cleaned_data["logo"]
         try:
-            if logo:
-                department_logo_set_by(
-                    principal=principal, department=department, content=logo.read(MOST_BYTES + 1)
+            with transaction.atomic():  # both, or neither
+                if logo:
+                    department_logo_set_by(
+                        principal=principal, department=department, content=logo.read(MOST_BYTES + 1)
+                    )
+                department_change_by(
+                    principal=principal,
+                    department=department,
+                    brand_name=form.text("brand_name"),
+                    brand_color=form.text("brand_color").lower(),
                 )
-            department_change_by(
-                principal=principal,
-                department=department,
-                brand_name=form.text("brand_name"),
-                brand_color=form.text("brand_color").lower(),
-            )
         except Problem as problem:
             form.add_problem(problem)
             return self.shown(

@@ -19,7 +19,7 @@ from controlplane.core.csv_export import Block, csv_response, csv_text
 from controlplane.core.problems import Problem
 from controlplane.core.scope import scoped
 from controlplane.identity.directory import EXPORT_COLUMNS, person_list, person_rows
-from controlplane.identity.people_file import COLUMNS, PeopleLine, people_lines
+from controlplane.identity.people_file import COLUMNS, MOST_BYTES, PeopleLine, people_lines
 from controlplane.identity.people_import import people_import, people_plan
 
 _EXPORTED_AT_ONCE = 2_000
@@ -41,7 +41,7 @@ class PeopleImport(PeoplePage):
         if not form.is_valid():
             return self.page(form=form, crumbs=self.trail, status=422)
         try:
-            lines = people_lines(content=form.cleaned_data["file"].read())
+            lines = people_lines(content=form.cleaned_data["file"].read(MOST_BYTES + 1))
             plan = people_plan(principal=self.principal, lines=lines)
         except Problem as problem:
             form.add_problem(problem)
