@@ -5,17 +5,17 @@ The database shows them (`app.reviews`), and lets a reviewer change none of them
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record
 from controlplane.chat.models import Conversation, Message, MessageRole
 from controlplane.chat.selectors import MessageView, matching, message_views
+from controlplane.core.days import begin_of
 from controlplane.core.models import first_id
 from controlplane.core.problems import not_found
 from controlplane.documents.models import Document
@@ -94,16 +94,12 @@ def _reviewed(principal: Principal) -> QuerySet[Conversation]:
 def _between(found: QuerySet[Conversation], since: date | None, until: date | None) -> QuerySet[Conversation]:
     """By the id as well, in whose order the list is read: it then begins and ends where the days do."""
     if since:
-        begin = _midnight(since)
+        begin = begin_of(since)
         found = found.filter(created_at__gte=begin, pk__gte=first_id(at=begin - _CLOCKS))
     if until:
-        end = _midnight(until) + timedelta(days=1)
+        end = begin_of(until) + timedelta(days=1)
         found = found.filter(created_at__lt=end, pk__lt=first_id(at=end + _CLOCKS))
     return found
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[MessageView]:
@@ -117,8 +113,8 @@ def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[Mes
     hidden_before = False
     for view in views:
         message = view.message
-        withheld = any(c.citation.document_id not in readable for c in view.citations)
         known = message.shown_documents is not None and readable.issuperset(message.shown_documents)
+        withheld = any(c.citation.document_id not in readable for c in view.citations)
         if withheld:
             message.content, view = "", replace(view, withheld=True, citations=())
         if withheld or hidden_before or not known:

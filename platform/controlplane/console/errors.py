@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.console.pages import toast
 from controlplane.core import error_pages
 from controlplane.core.problems import BadRequest, Forbidden, NotFound, Problem
 
@@ -72,6 +73,8 @@ def _is_api(request: HttpRequest) -> bool:
 
 
 def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Without the shell: it would need the database, which may be what failed."""
+    """Without the shell: it would need the database, which may be what failed. For HTMX the words alone."""
+    if request.headers.get("HX-Request"):
+        return toast(problem)
     context = {"problem": problem, "title": problem.title}
     return render(request, "console/problem_plain.html", context, status=problem.status)

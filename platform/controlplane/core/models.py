@@ -13,8 +13,11 @@ def new_id() -> UUID:
 
 
 def first_id(*, at: datetime) -> UUID:
-    """Before every id that is made from that moment on, and after all made before it, as far as the clocks agree."""
-    return UUID(int=int(at.timestamp() * 1000) << 80)
+    """Before every id that is made from that moment on, and after all made before it, as far as the clocks agree.
+
+    Of a moment before 1970 the first there is.
+    """
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 class TenantModel(models.Model):

@@ -81,6 +81,9 @@ def test_the_list_and_the_transcript(organisation: Organisation, held: Held) -> 
         ("?since=2000-01-01", 1),
         ("?until=2000-01-01", 0),
         ("?since=not-a-day&status=nonsense", 1),
+        ("?since=0002-11-25", 1),  # what a date field says while a year is typed
+        ("?since=0001-01-01&until=9999-12-31", 1),
+        ("?until=0202-11-25", 0),
     ],
 )
 def test_filters(organisation: Organisation, held: Held, query: str, count: int) -> None:

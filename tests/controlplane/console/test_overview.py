@@ -50,6 +50,8 @@ def test_usage_in_every_grouping(organisation: Organisation, held: Held, group: 
     page = client.get(f"/usage/?group_by={group}&since=not-a-day")
     assert page.status_code == 200
     assert page.text.count('scope="row"') >= 1
+    for days in ("since=0001-01-01&until=9999-12-31", "until=0001-01-01", "since=9999-12-31"):
+        assert client.get(f"/usage/?group_by={group}&{days}").status_code == 200
     until = (timezone.now() - timedelta(days=400)).date().isoformat()
     assert client.get(f"/usage/?group_by={group}&until={until}").status_code == 200
 

@@ -90,6 +90,13 @@ def test_a_page_of_nowhere_is_a_page_and_an_api_of_nowhere_a_problem_document(
     assert (program.status_code, program.headers["Content-Type"]) == (404, "application/problem+json")
 
 
+def test_htmx_is_told_of_an_error_in_words_and_not_in_a_page(organisation: Organisation) -> None:
+    headers = {"Accept": "text/html", "HX-Request": "true"}
+    answer = signed_in(organisation.member(organisation.finance, Role.MANAGER)).get("/no", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert "<" not in answer.text
+
+
 def test_a_deactivated_person_is_out_at_once(organisation: Organisation) -> None:
     user = organisation.member(organisation.finance, Role.ADMIN)
     client = signed_in(user)

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -34,6 +33,7 @@ from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage
 from controlplane.console.targets import Target, targets_of
 from controlplane.core.csv_export import Block, csv_response
+from controlplane.core.days import begin_of
 from controlplane.core.scope import Scope, scoped
 from controlplane.identity.actors import Actor, actors_matching, actors_of
 
@@ -167,7 +167,7 @@ def _day(text: str) -> datetime | None:
         day = parse_date(text)
     except ValueError:
         return None
-    return timezone.make_aware(datetime(day.year, day.month, day.day)) if day else None  # noqa: DTZ001
+    return begin_of(day) if day else None
 
 
 class TrailVerify(Trail):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,7 @@ from controlplane.console.addresses import api_address, chat_address
 from controlplane.console.charts import Chart, Series, bar_chart, line_chart
 from controlplane.console.needs import Need, uses_console
 from controlplane.console.pages import ConsolePage, back_to
+from controlplane.core.days import FIRST, LAST, begin_of
 from controlplane.metering.overview import Figure, Link, Overview, overview
 from controlplane.metering.selectors import UsageGroup, usage_groups
 from controlplane.metering.spans import GROUPS, UsageQuery
@@ -201,12 +202,11 @@ class UsageForm(forms.Form):
         self.is_valid()
         data = self.cleaned_data
         group_by = next((name for name in GROUPS if name == data.get("group_by")), GROUPS[1])
-        until = data.get("until") or timezone.localtime(now).date()
+        until = min(max(data.get("until") or LAST, FIRST), timezone.localtime(now).date())
         since = data.get("since") or until - timedelta(days=29)
         since = max(since, until - timedelta(days=_LONGEST.get(group_by, 366) - 1))
-        end = timezone.make_aware(datetime.combine(until, time.min)) + _DAY
-        start = timezone.make_aware(datetime.combine(min(since, until), time.min))
-        return UsageQuery(start=start, end=min(end, now), group_by=group_by)
+        end = begin_of(until) + _DAY
+        return UsageQuery(start=begin_of(min(since, until)), end=min(end, now), group_by=group_by)
 
 
 class UsagePage(ConsolePage):
