@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record
-from controlplane.chat.models import Conversation, Message, MessageRole
+from controlplane.chat.models import Conversation, Message, MessageRole, MessageStatus
 from controlplane.chat.selectors import MessageView, matching, message_views
 from controlplane.core.days import begin_of
 from controlplane.core.models import first_id
@@ -105,6 +105,7 @@ def _between(found: QuerySet[Conversation], since: date | None, until: date | No
 def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[MessageView]:
     """Without the text of answers that cite what the reviewer may not read, or what is not there any more to tell by.
 
+    A line that cites nothing, such as a table's, may rest on any document that the model was shown.
     A model reasons about all that it was given, so its reasoning takes more: every document that it was shown. And what
     comes after an answer that is withheld may go back to it: there the reasoning and the rewritten question go as well.
     """
@@ -114,7 +115,8 @@ def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[Mes
     for view in views:
         message = view.message
         known = message.shown_documents is not None and readable.issuperset(message.shown_documents)
-        withheld = any(c.citation.document_id not in readable for c in view.citations)
+        cites_unreadable = any(c.citation.document_id not in readable for c in view.citations)
+        withheld = cites_unreadable or (not known and _says_more(view))
         if withheld:
             message.content, view = "", replace(view, withheld=True, citations=())
         if withheld or hidden_before or not known:
@@ -124,6 +126,19 @@ def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[Mes
         hidden_before = hidden_before or withheld
         shown.append(view)
     return shown
+
+
+def _says_more(view: MessageView) -> bool:
+    """Whether an answer has a line without a citation. A refusal says nothing of any document."""
+    if view.message.role != MessageRole.ANSWER or view.message.status == MessageStatus.REFUSED:
+        return False
+    begin = 0
+    for line in view.message.content.split("\n"):
+        end = begin + len(line)
+        if line.strip() and not any(begin <= c.citation.start <= end for c in view.citations):
+            return True
+        begin = end + 1
+    return False
 
 
 def _readable(principal: Principal, views: Sequence[MessageView]) -> set[UUID]:

@@ -132,6 +132,18 @@ def test_reasoning_about_what_was_shown_and_not_cited_is_withheld(house: House, 
     assert (answer["withheld"], answer["content"], answer["reasoning"]) == (False, "最高不超过70%[1]。", "")
 
 
+@pytest.mark.parametrize("shows_secret", [True, False])
+def test_a_line_that_cites_nothing_may_rest_on_whatever_was_shown(house: House, shows_secret: bool) -> None:
+    shown = [house.rules, house.secret] if shows_secret else [house.rules]
+    held = hold(asker=house.asker, assistant=house.assistant, cites=[house.rules], shown=shown)
+    table = "\n| 项目 | 号码 |\n|---|---|\n| 行长 | 8800 |"
+    with tenant_scope(house.organisation.tenant.pk):
+        Message.objects.filter(pk=held.answer.pk).update(content=held.answer.content + table)
+    answer = house.reader.get(held.review).json()["messages"][1]
+    assert answer["withheld"] is shows_secret
+    assert ("8800" in answer["content"]) is not shows_secret
+
+
 def test_an_answer_that_cites_what_was_deleted_is_withheld(house: House) -> None:
     held = hold(asker=house.asker, assistant=house.assistant, cites=[house.rules])
     with tenant_scope(house.organisation.tenant.pk):
