@@ -18,7 +18,7 @@ down: ## stop what `make up` started on this state
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.embedded down; else echo "Nothing was ever started here."; fi
 
 test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m tests $(ARGS)
 
 check: install-dev ## lint, formatting, types, import contracts, compose, migrations
 	test ! -e platform/__init__.py

@@ -1,0 +1,37 @@
+"""`python -m tests`: the whole suite as two runs of pytest side by side, those with a browser beside the rest.
+
+Most of the rest keeps one core busy and the browser another; one after the other they take half as long again. With
+arguments: one run of pytest with these.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PYTEST = (sys.executable, "-m", "pytest")
+BROWSER = ("tests/frontend", "tests/browser")
+# What pytest says when it has found no test: nothing was asked of that run.
+NO_TESTS = 5
+
+
+def main(arguments: list[str]) -> int:
+    if arguments:
+        return subprocess.call([*PYTEST, *arguments])
+    with tempfile.TemporaryDirectory(prefix="karez-tests-") as folder:
+        log = Path(folder, "browser.log")
+        with log.open("wb") as file:
+            beside = subprocess.Popen(
+                [*PYTEST, "-p", "no:cacheprovider", *BROWSER], stdout=file, stderr=subprocess.STDOUT
+            )
+            try:
+                codes = [subprocess.call([*PYTEST, *(f"--ignore={path}" for path in BROWSER)]), beside.wait()]
+            finally:
+                beside.terminate()
+                beside.wait()
+        print(log.read_text(encoding="utf-8", errors="replace"), flush=True)
+    return next((code for code in codes if code not in (0, NO_TESTS)), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
