@@ -24,6 +24,7 @@ def fresh(admin: Page) -> Iterator[Page]:
     admin.get_by_label("渠源银行制度与报告").check()
     admin.click("main form button.button--primary")
     expect(admin.get_by_role("heading", level=1)).to_have_text("试验助手")
+    admin.wait_for_load_state("networkidle")  # the page's scripts too
     yield admin
     admin.goto("/assistants/trial/")
     if admin.locator("#delete-assistant").count():
