@@ -27,7 +27,6 @@ export class SourcePanel {
     const passages = h("div", { class: "passages" }, h("p", { class: "quiet" }, t("panel_loading")));
     const place = [citation.page ? t("page", citation) : "", citation.section].filter(Boolean).join(" · ");
     const address = `${KAREZ.prefix}/api/v1/documents/${encodeURIComponent(citation.document_id)}`;
-    const query = citation.page ? `page=${citation.page}` : `passage=${citation.chunk_id}`;
     this.element.replaceChildren(
       h(
         "header",
@@ -42,7 +41,7 @@ export class SourcePanel {
         citations.length > 1 && iconButton("left", t("source", citations[Math.max(0, at - 1)]), () => go(-1), { disabled: at === 0 }),
         citations.length > 1 && h("span", { class: "quiet" }, `${at + 1} / ${citations.length}`),
         citations.length > 1 && iconButton("right", t("source", citations[Math.min(citations.length - 1, at + 1)]), () => go(1), { disabled: at === citations.length - 1 }),
-        h("a", { class: "button small", href: `${address}/content?${query}`, target: "_blank", rel: "noopener" }, icon("open", 15), t("panel_open")),
+        h("a", { class: "button small", href: `${address}/content`, download: "" }, icon("open", 15), t("panel_open")),
       ),
       h("div", { class: "panel-body", tabindex: "0", role: "region", "aria-label": citation.title }, h("section", {}, h("h3", {}, t("panel_passage")), passages), citation.page && this.#page(citation, address)),
     );

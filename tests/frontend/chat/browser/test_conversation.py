@@ -45,9 +45,11 @@ def test_a_citation_opens_its_passage_and_its_page(visitor: Visit) -> None:
     image = panel.locator("img.page-image")
     expect(image).to_have_js_property("complete", True)
     assert image.evaluate("image => image.naturalWidth") == 900
-    link = panel.get_by_role("link", name="打开原文")
-    assert (link.get_attribute("href") or "").endswith("/content?page=4")
-    assert link.get_attribute("rel") == "noopener"
+    link = panel.get_by_role("link", name="下载原文")
+    assert (link.get_attribute("href") or "").endswith(
+        "/content"
+    )  # the file; with a page it would be its text as JSON
+    assert link.get_attribute("download") == ""
     panel.get_by_role("button", name="出处 2").click()
     expect(panel.locator(".cited mark")).to_have_text(PASSAGES[1])
     page.keyboard.press("Escape")

@@ -32,7 +32,7 @@ def test_everything_stays_below_it(visitor: Visit) -> None:
     expect(page).to_have_url(re.compile(r"/llm/chat/\?c="))
     page.locator(".cite").first.click()
     expect(page.locator("img.page-image")).to_have_js_property("naturalWidth", 900)
-    expect(page.get_by_role("link", name="打开原文")).to_have_attribute(
+    expect(page.get_by_role("link", name="下载原文")).to_have_attribute(
         "href", re.compile("^/llm/api/v1/documents/")
     )
     page.keyboard.press("Escape")
