@@ -244,11 +244,13 @@ class RunningAnswers:
         return self._answers.get((owner, conversation_id))
 
     def start(self, *, owner: Owner, caller: Caller, asked: Asked, submit_id: str) -> Running:
-        """The same submission again, or another while one is being answered, is the one there is. Raises Busy."""
+        """The same submission again is the one there is; another one waits until that is answered. Raises Busy."""
         key = owner, asked.conversation_id
         there = self._answers.get(key)
-        if there and (not there.done or there.submit_id == submit_id):
+        if there and there.submit_id == submit_id:
             return there
+        if there and not there.done:
+            raise Busy("still_answering")
         going = [running for running in self._answers.values() if not running.done]
         if len(going) >= _MOST:
             raise Busy("chat_busy")

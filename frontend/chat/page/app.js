@@ -5,7 +5,7 @@ import { call, stream } from "./gradio.js";
 import { Composer } from "./composer.js";
 import { Files } from "./files.js";
 import { SourcePanel } from "./panel.js";
-import { isQuota, problemText } from "./problems.js";
+import { isPassing, isQuota, isRefused, problemText } from "./problems.js";
 import { Rail } from "./rail.js";
 import { Thread } from "./thread.js";
 import { setColors, setTheme, themeChoice } from "./theme.js";
@@ -65,8 +65,11 @@ class App {
     this.composer.setEnabled(!!assistant);
     if (found.messages.length) this.thread.showMessages(found.messages, this.assistant);
     else this.thread.showEmpty(this.assistant);
+    // The platform keeps the older answer until the new one is there: it is not shown beside what takes its place.
+    const asked = found.messages.findLast((message) => message.role === "question");
+    if (found.running || asked?.status === "received") this.thread.dropAnswer();
     if (found.running) this.#attach(id);
-    else if (found.messages.at(-1)?.status === "received") this.#await(id);
+    else if (asked?.status === "received") this.#await(id);
   }
 
   #begin() {
@@ -166,6 +169,7 @@ class App {
     const payload = name === "ask" ? { ...given, submit: randomId(), assistant: this.assistant.slug, conversation: this.conversation?.id ?? "" } : given;
     let ending = null;
     let problem = null;
+    view.received = false;
     for (let tries = 0; ; tries += 1) {
       try {
         ending = await this.#follow(name, payload, watching, view);
@@ -173,11 +177,11 @@ class App {
       } catch (error) {
         if (watching.signal.aborted) return;
         problem = error;
-        if (error.code !== "network" || tries >= 40) break;
+        if (!isPassing(error, view.received) || tries >= 40) break;
         this.#offline(true);
         await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], watching.signal);
-        // The same submission again is the same question; where the answer is known of, it is only watched.
-        if (this.conversation?.id) { name = "watch"; view.restart(); }
+        // The same submission again is the same question. Only what has answered is watched: the first may not have arrived.
+        if (view.received) { name = "watch"; view.restart(); }
         payload.conversation = this.conversation?.id ?? "";
       }
     }
@@ -186,7 +190,7 @@ class App {
     this.watching = null;
     this.view = null;
     this.composer.setBusy(false);
-    if (ending?.gone) { this.#open(this.conversation.id); return; }
+    if (ending?.gone && this.conversation) { this.#open(this.conversation.id); return; }
     this.#finish({ view, ending, problem, text, regenerate: !!given.regenerate });
   }
 
@@ -194,7 +198,8 @@ class App {
     let last = null;
     for await (const update of stream(name, payload, watching.signal)) {
       if (watching.signal.aborted) return null;
-      this.#offline(false);
+      if (!this.cut) this.#offline(false);  // a stream may outlive the network that the browser says is gone
+      if (!update.gone) view.received = true;
       last = update;
       if (update.gone) return update;
       if (update.conversation) this.#begun(update);
@@ -229,7 +234,18 @@ class App {
     this.#refresh();
   }
 
-  #failed({ failure, ending, text }) {
+  async #failed({ failure, view, ending, text, regenerate }) {
+    if (regenerate && !ending?.message) {  // the answer that there was is still there
+      await this.#open(this.conversation.id);
+      toast(problemText(failure), "failed");
+      return;
+    }
+    if (text && isRefused(failure, view.received)) {  // it was never stored: it goes back to where it was typed
+      this.#takeBack(text);
+      toast(problemText(failure), "failed");
+      announce(problemText(failure));
+      return;
+    }
     const title = ending?.message ? t("broken_title") : t("failed_title");
     // What the gateway turned away was not kept by the platform: it is asked once more as it was.
     const retry = isQuota(failure) ? null : () => this.#again(text);
@@ -244,9 +260,14 @@ class App {
     const id = this.conversation?.id;
     let last = null;
     try {
-      if (id) last = (await call("conversation", { id })).messages.findLast((message) => message.role === "question");
+      const messages = id ? (await call("conversation", { id })).messages : [];
+      last = messages.findLast((message) => message.role === "question");
+      // It was answered meanwhile, or is being answered.
+      if (last && (!text || last.text === text) && (last.status === "received" || ["answered", "refused"].includes(messages.at(-1).status))) { this.#open(id); return; }
     } catch (error) {
-      if (error.code === "session_expired") { this.#expired(); return; }
+      if (error.code === "session_expired") this.#expired();
+      else toast(problemText(error), "failed");  // whether it was stored is not known: it is not asked twice
+      return;
     }
     if (id && last && (!text || last.text === text)) this.regenerate();
     else if (text) {
@@ -270,7 +291,8 @@ class App {
       try {
         const found = await call("conversation", { id });
         if (this.conversation?.id !== id || this.watching) return;
-        if (found.messages.at(-1)?.status !== "received") { this.#open(id); return; }
+        const asked = found.messages.findLast((message) => message.role === "question");
+        if (asked?.status !== "received") { this.#open(id); return; }
       } catch (error) {
         if (error.code === "session_expired") { this.#expired(); return; }
       }
@@ -357,11 +379,11 @@ class App {
 
   #listen() {
     addEventListener("popstate", () => this.route());
-    addEventListener("offline", () => this.#offline(true));
-    addEventListener("online", () => { if (!this.watching) this.#offline(false); });
+    addEventListener("offline", () => { this.cut = true; this.#offline(true); });
+    addEventListener("online", () => { this.cut = false; if (!this.watching) this.#offline(false); });
     narrow.addEventListener("change", () => this.#rail(!narrow.matches));
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog[open], .menu")) return;
+      if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open], .menu")) return;
       if (this.panel.isOpen) this.panel.close();
       else if (narrow.matches && this.element.classList.contains("rail-open")) this.#rail(false);
       else if (this.watching) this.stop();

@@ -5,6 +5,17 @@ export function isQuota(problem) {
   return /quota|budget/.test(problem.code);
 }
 
+// What ends by itself: a lost connection, and a part of the platform that is being started again under an answer.
+export function isPassing(problem, received) {
+  return problem.code === "network" || (received && ["platform_unreachable", "starting"].includes(problem.code));
+}
+
+// Whether the question was turned away before the platform stored it.
+export function isRefused(problem, received) {
+  if (isQuota(problem)) return false;
+  return !received || ["file_not_ready", "context_length_exceeded"].includes(problem.code);
+}
+
 export function problemText(problem) {
   if (isQuota(problem)) return problem.told || t("error_quota");
   if (problem.status === 429 && !/busy|many/.test(problem.code)) return t("error_limit");

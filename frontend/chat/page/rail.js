@@ -106,7 +106,7 @@ export class Rail {
     };
     box.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) end(true);
-      if (event.key === "Escape") { event.stopPropagation(); end(false); }
+      if (event.key === "Escape" && !event.isComposing) { event.stopPropagation(); end(false); }
     });
     box.addEventListener("blur", () => end(true));
     item.replaceChildren(box);

@@ -47,7 +47,7 @@ export class Thread {
     rows.forEach((row, place) => {
       if (row.role === "question") {
         this.addQuestion(row.text);
-        if (row.status === "failed" && rows[place + 1]?.role !== "answer") this.#failedQuestion(row, place === rows.length - 1);
+        if (["failed", "stopped"].includes(row.status) && rows[place + 1]?.role !== "answer") this.#unanswered(row, place === rows.length - 1);
       } else {
         const view = this.addAnswer(assistant);
         view.show(row);
@@ -94,8 +94,9 @@ export class Thread {
     this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior });
   }
 
-  #failedQuestion(row, last) {
-    const problem = { code: row.reason || "engine_unavailable" };
+  #unanswered(row, last) {
+    const stopped = row.status === "stopped";
+    const problem = stopped ? { code: "stopped", told: t("stopped") } : { code: row.reason || "engine_unavailable" };
     this.addProblem({ problem, title: t("failed_title"), detail: t("kept"), retry: last ? () => this.onRegenerate() : null });
   }
 

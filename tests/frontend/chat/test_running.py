@@ -134,7 +134,9 @@ async def test_an_answer_belongs_to_who_asked(stage: Stage) -> None:
 
 async def test_a_conversation_has_one_answer_at_a_time(stage: Stage) -> None:
     first = stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1")
-    assert stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="2") is first
+    assert stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1") is first
+    with pytest.raises(Busy, match="still_answering"):  # what it asks must not be answered by the first one
+        stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="2")
     first.stop()
     while not first.done:
         await asyncio.sleep(0)

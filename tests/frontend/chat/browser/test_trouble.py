@@ -219,3 +219,33 @@ def test_without_an_assistant_the_page_says_whom_to_ask(visitor: Visit) -> None:
         expect(me.page.locator("#question")).to_be_disabled()
     finally:
         me.servers.platform.assistants = assistants
+
+
+def test_a_follow_up_sent_without_a_network_is_asked_when_it_is_back(visitor: Visit) -> None:
+    me = visitor()
+    me.ask("快")
+    me.answered()
+    me.page.evaluate(
+        "() => { const real = window.fetch; window.fetch = () => Promise.reject(new TypeError('lost'));"
+        " window.mend = () => { window.fetch = real; }; }"
+    )
+    me.ask("年假有几天？")
+    expect(me.page.get_by_role("alert")).to_have_text("网络已断开，正在重新连接…")
+    me.page.evaluate("() => window.mend()")
+    expect(me.page.locator(".sources")).to_be_visible(timeout=30_000)
+    expect(me.page.locator(".question")).to_have_count(2)
+    (conversation,) = me.servers.platform.user_named("li").conversations.values()
+    assert len(conversation["messages"]) == 4
+
+
+def test_a_reload_while_it_is_answered_again_shows_one_answer(visitor: Visit) -> None:
+    me = visitor()
+    me.ask("慢慢说")
+    me.page.locator(".content .block").first.wait_for()
+    me.page.get_by_role("button", name="停止回答").click()
+    expect(me.page.locator(".stopped")).to_be_visible()
+    me.page.get_by_role("button", name="重新回答").click()
+    me.page.locator(".content .block").first.wait_for()
+    me.page.reload()
+    expect(me.page.locator(".send.stop")).to_be_visible()
+    expect(me.page.locator(".answer")).to_have_count(1)
