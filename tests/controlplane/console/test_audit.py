@@ -166,6 +166,18 @@ def test_an_export_holds_what_was_filtered_and_is_an_event(organisation: Organis
     assert "audit.exported" in boss.get("/audit/?group=audit.*").text
 
 
+def test_an_export_of_nobody_in_particular_is_refused(organisation: Organisation, boss: Client) -> None:
+    answer = boss.get("/audit/export?who=nobody-of-that-name")
+    assert (answer.status_code, "actor_unclear" in answer.text) == (422, True)
+    assert "audit.exported" not in boss.get("/audit/?group=audit.*").text
+
+
+def test_the_link_of_the_export_is_filtered_with_the_list(boss: Client) -> None:
+    page = boss.get("/audit/?group=document.*")
+    assert 'id="export" href="/audit/export?group=document.%2A"' in page.text
+    assert 'hx-select-oob="#export"' in page.text
+
+
 def test_the_platforms_own_chain_is_for_its_administrators(organisation: Organisation) -> None:
     admin = platform_admin()
     with platform_scope():

@@ -34,6 +34,7 @@ from controlplane.console.pages import ConsolePage
 from controlplane.console.targets import Target, targets_of
 from controlplane.core.csv_export import Block, csv_response
 from controlplane.core.days import begin_of
+from controlplane.core.problems import InvalidInput
 from controlplane.core.scope import Scope, scoped
 from controlplane.identity.actors import Actor, actors_matching, actors_of
 
@@ -208,6 +209,13 @@ class TrailExport(Trail):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         asked = {n: request.GET.get(n, "") for n in ("q", "who", "group", "target", "from", "to")}
         query, chain = event_query(asked, self._candidates(asked["who"])), self.chain
+        if asked["who"] and not query.actor:  # the list shows nobody's events then, and not everybody's
+            raise InvalidInput(
+                code="actor_unclear",
+                field="who",
+                detail=_("It is not clear whose events are meant: nobody or several people match."),
+                remedy=_("Choose one person or key in the list first."),
+            )
         export_note(actor=self.principal.actor, tenant_id=chain, query=query)
 
         def read(before: int | None) -> Block[int]:
