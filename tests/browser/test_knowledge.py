@@ -16,7 +16,8 @@ FILES = 200
 EMPTY = 8
 # Milliseconds from the choice of the files to the moment when the first of them is painted.
 CHOOSE = """
-(names) => new Promise((resolve) => {
+(names) => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error("no row of an upload in half a minute")), 30_000);
   const files = new DataTransfer();
   for (const [at, name] of names.entries()) {
     files.items.add(new File(name.includes("empty") ? [] : [`# ${name}\\n\\n第${at}条 期限不超过${at}年。`], name));
@@ -36,6 +37,7 @@ def new_base(page: Page) -> str:
     page.locator("#id_name").fill(f"上传 {uuid4().hex[:8]}")
     page.get_by_role("button", name="创建").click()
     expect(page.get_by_role("heading", name="还没有文档")).to_be_visible()
+    page.wait_for_load_state()  # the page's scripts have run then
     return page.url
 
 

@@ -80,6 +80,7 @@ def test_from_nothing_to_the_first_answer(page: Page, link: str, tmp_path: Path)
 
     file = tmp_path / "差旅费管理办法.md"
     file.write_text(RULES, encoding="utf-8")
+    page.wait_for_load_state()  # the page's scripts have run then
     page.locator("[data-input=files]").set_input_files(str(file))
     expect(page.get_by_text(re.compile("就绪：")).first).to_be_visible(timeout=60_000)
     page.get_by_label("您的问题").fill("省会城市住宿费每人每晚不超过多少元？")
