@@ -202,7 +202,8 @@ class Supervisor:
             self._console.text(_indent(lines))
         watched.restarts += 1
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._stopping.wait()
 
     def _failure(self, process: Process, *, reason: str, since: int) -> ProcessFailedError:
         lines = last_lines(log=process.log, since=since, count=25)

@@ -53,7 +53,8 @@ async def passages_answer(
 async def _probability(client: EngineClient, asked: GateQuestion) -> tuple[float | None, Usage | None]:
     body = {**GATE_PARAMETERS, "messages": [asdict(message) for message in asked.messages]}
     try:
-        reply = await asyncio.wait_for(_reply(client, body), _GATE_SECONDS)
+        async with asyncio.timeout(_GATE_SECONDS):
+            reply = await _reply(client, body)
     except (EngineError, TimeoutError, ValueError) as error:
         log.info("the engine did not judge its passages: %s", error)
         return None, None

@@ -114,7 +114,8 @@ async def search_passages_async(
     embedded: _Embedded | None = None
     if spaces:
         try:
-            embedded = await asyncio.wait_for(in_waiting_thread(_embedded, query), _EMBEDDED_SECONDS)
+            async with asyncio.timeout(_EMBEDDED_SECONDS):
+                embedded = await in_waiting_thread(_embedded, query)
         except TimeoutError:
             log.warning("the query was not embedded in %s s", _EMBEDDED_SECONDS)
     return await in_thread(

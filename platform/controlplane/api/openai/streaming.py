@@ -93,7 +93,8 @@ class _Pump:
     async def next(self, seconds: float) -> bytes | None:
         """The next frame; a sign of life when there is none in time; None at the end. Raises what the generator raised."""
         try:
-            found = await asyncio.wait_for(self._ready.get(), seconds)
+            async with asyncio.timeout(seconds):
+                found = await self._ready.get()
         except TimeoutError:
             return _KEEP_ALIVE
         if isinstance(found, Exception):
