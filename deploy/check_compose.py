@@ -8,6 +8,7 @@ import ast
 import functools
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,15 @@ from typing import Any
 
 import jsonschema
 
-from deploy.compose_file import ComposeError, Interpolation, read_compose, read_env_file
+from deploy.compose_file import (
+    ComposeError,
+    Interpolation,
+    merged,
+    offered,
+    plain,
+    read_compose,
+    read_env_file,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE, OVERLAYS, EXAMPLE = "docker-compose.yml", "deploy/compose", ".env.example"
@@ -32,6 +41,8 @@ OTHER_VARIABLES = {
     "engine-gpu": {"KAREZ_GPU_ARGUMENTS"},
     "fetch-model": {"KAREZ_MODEL_URL"},
 }
+SECRETS = "/run/secrets/"
+SECRET_PATH = re.compile(r"/run/secrets/\w+")
 COMMAND_SECONDS = 60
 
 
@@ -50,27 +61,38 @@ def main() -> int:
 
 def check_tree(root: Path) -> Iterator[str]:
     """The faults of the files below `root`, one sentence each."""
-    variables = read_env_file(root / EXAMPLE)
-    interpolation = Interpolation(variables=variables)
+    interpolation = Interpolation(variables=read_env_file(root / EXAMPLE))
     compose = interpolation.tree(read_compose(root / COMPOSE))
-    yield from schema_faults(compose, COMPOSE)
-    for path in sorted((root / OVERLAYS).glob("*.yml")):
-        yield from schema_faults(interpolation.tree(read_compose(path)), path.name)
-    for name in sorted(interpolation.undefined):
-        yield f"{COMPOSE}: {name} has no default and is not in {EXAMPLE}"
-    for name in sorted(named_in(root / EXAMPLE) - interpolation.used - {"COMPOSE_PROFILES", "COMPOSE_FILE"}):
-        yield f"{EXAMPLE}: nothing reads {name}"
-    yield from reference_faults(compose, root)
     known = setting_names(root / SETTINGS)
+    faults = list(compose_faults(compose, root, known))
+    yield from (f"{COMPOSE}: {fault}" for fault in faults)
+    examples = offered(root / EXAMPLE)
+    used = set(interpolation.used)
+    for path in sorted((root / OVERLAYS).glob("*.yml")):
+        over = Interpolation(variables=examples)
+        overlay = over.tree(read_compose(path))
+        # A mistake that the overlay does not make is told once, of the file that makes it.
+        found = [*schema_faults(plain(overlay)), *compose_faults(merged(compose, overlay), root, known)]
+        yield from (f"{path.name}: {fault}" for fault in dict.fromkeys(found) if fault not in faults)
+        yield from undefined_faults(over, path.name)
+        used |= over.used
+    yield from undefined_faults(interpolation, COMPOSE)
+    for name in sorted(examples.keys() - used - {"COMPOSE_PROFILES", "COMPOSE_FILE"}):
+        yield f"{EXAMPLE}: nothing reads {name}"
+
+
+def compose_faults(compose: dict[str, Any], root: Path, known: dict[str, str]) -> Iterator[str]:
+    """Of one whole file, or of one with an overlay over it."""
+    yield from schema_faults(compose)
+    yield from reference_faults(compose, root)
     for name, service in compose["services"].items():
         for fault in (*hardening_faults(name, service), *variable_faults(name, service, known)):
-            yield f"{COMPOSE}: {name}: {fault}"
+            yield f"{name}: {fault}"
 
 
-def named_in(path: Path) -> set[str]:
-    """Variables of an env file, those that are commented out too."""
-    names = (line.lstrip("#").partition("=")[0] for line in path.read_text(encoding="utf-8").splitlines())
-    return {name for name in names if name.isidentifier()}
+def undefined_faults(interpolation: Interpolation, name: str) -> Iterator[str]:
+    for variable in sorted(interpolation.undefined):
+        yield f"{name}: {variable} has no default and is not in {EXAMPLE}"
 
 
 @functools.cache
@@ -82,9 +104,9 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
-def schema_faults(compose: dict[str, Any], name: str) -> Iterator[str]:
+def schema_faults(compose: dict[str, Any]) -> Iterator[str]:
     for error in _validator().iter_errors(compose):
-        yield f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message}"
+        yield f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
 
 
 def reference_faults(compose: dict[str, Any], root: Path) -> Iterator[str]:
@@ -93,16 +115,17 @@ def reference_faults(compose: dict[str, Any], root: Path) -> Iterator[str]:
     used: dict[str, set[str]] = {kind: set() for kind in ("networks", "volumes", "secrets", "configs")}
     for service in services.values():
         used["networks"].update(service.get("networks", ()))
-        used["volumes"].update(volume.partition(":")[0] for volume in service.get("volumes", ()))
+        sources = (volume.partition(":")[0] for volume in service.get("volumes", ()))
+        used["volumes"].update(source for source in sources if not source.startswith(("/", ".")))
         used["secrets"].update(service.get("secrets", ()))
         used["configs"].update(config["source"] for config in service.get("configs", ()))
     for kind, names in used.items():
         for name in sorted(names ^ set(compose.get(kind, {}))):
-            yield f"{COMPOSE}: {kind}: {name} is {'not declared' if name in names else 'not used'}"
+            yield f"{kind}: {name} is {'not declared' if name in names else 'not used'}"
     for name, service in services.items():
         for other in sorted(set(service.get("depends_on", ())) - set(services)):
-            yield f"{COMPOSE}: {name} depends on {other}, which is no service"
-        yield from (f"{COMPOSE}: {name}: {fault}" for fault in _file_faults(service, compose, root))
+            yield f"{name} depends on {other}, which is no service"
+        yield from (f"{name}: {fault}" for fault in _file_faults(service, compose, root))
 
 
 def _file_faults(service: dict[str, Any], compose: dict[str, Any], root: Path) -> Iterator[str]:
@@ -152,17 +175,19 @@ def setting_names(path: Path) -> dict[str, str]:
 
 def variable_faults(name: str, service: dict[str, Any], known: dict[str, str]) -> Iterator[str]:
     """KAREZ_ variables that nobody reads, files that are not mounted, and secrets that are given openly."""
-    mounted = {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
+    mounted = {f"{SECRETS}{secret}" for secret in service.get("secrets", ())}
+    for path in sorted(set(SECRET_PATH.findall(json.dumps(service))) - mounted):
+        yield f"it names {path}, which is none of its secrets"
     others = OTHER_VARIABLES.get(name, set())
     for variable, value in service.get("environment", {}).items():
         if not variable.startswith("KAREZ_"):
             continue
-        plain = variable if variable in known else variable.removesuffix("_FILE")
-        if plain not in known and plain not in others:
+        bare = variable if variable in known else variable.removesuffix("_FILE")
+        if bare not in known and bare not in others:
             yield f"nothing reads {variable}"
-        elif plain != variable and value not in mounted:
+        elif bare != variable and not str(value).startswith(SECRETS):
             yield f"{variable} names {value}, which is none of its secrets"
-        elif plain == variable and "SecretStr" in known.get(plain, ""):
+        elif bare == variable and "SecretStr" in known.get(bare, ""):
             yield f"{variable} is a secret and must come from a file"
 
 
@@ -174,13 +199,16 @@ def lint_dockerfiles(root: Path) -> list[str]:
     return _run([str(hadolint), "--no-color", *files], root)
 
 
-def ask_docker(root: Path) -> list[str]:
+def ask_docker(root: Path) -> Iterator[str]:
     """What `docker compose config` has to say, where it is installed; it needs no engine."""
     docker = shutil.which("docker")
     if docker is None or _run([docker, "compose", "version"], root):
-        return []
+        return
     profiles = [f"--profile={name}" for name in ("cpu", "gpu", "fetch")]
-    return _run([docker, "compose", "--env-file", EXAMPLE, *profiles, "config", "--quiet"], root)
+    overlays = [[f"--file={path}"] for path in sorted((root / OVERLAYS).glob("*.yml"))]
+    for overlay in ([], *overlays):
+        files = ["--env-file", EXAMPLE, f"--file={COMPOSE}", *overlay]
+        yield from _run([docker, "compose", *files, *profiles, "config", "--quiet"], root)
 
 
 def _run(command: list[str], root: Path) -> list[str]:

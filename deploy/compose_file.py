@@ -1,6 +1,7 @@
-"""docker-compose.yml as Compose reads it: the merged YAML, with variables put in.
+"""docker-compose.yml as Compose reads it: the merged YAML, with variables put in, and an overlay over it.
 
-Only what our files use: `$$`, `$NAME`, `${NAME}` and `${NAME:-…}` and its five relatives, whose texts may hold such again.
+Only what our files use: `$$`, `$NAME`, `${NAME}` and `${NAME:-…}` and its five relatives, whose texts may hold such again;
+`!override` and `!reset`.
 """
 
 import re
@@ -15,20 +16,35 @@ _START = re.compile(r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>
 _OPERATOR = re.compile(r":?[-?+]")
 
 
+# Of these lists an overlay's takes the place of the one below; all others are added to.
+_REPLACED = frozenset({"command", "entrypoint", "test"})
+
+
 class _Loader(yaml.SafeLoader):
     """With the two tags by which an overlay replaces what it would otherwise be merged into."""
 
 
-def _without_tag(loader: _Loader, node: yaml.Node) -> Any:
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What stands in an overlay behind `!override`, and with nothing behind `!reset`."""
+
+    value: Any
+
+
+def _override(loader: _Loader, node: yaml.Node) -> Instead:
     if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
+        return Instead(loader.construct_sequence(node, deep=True))
     if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+        return Instead(loader.construct_mapping(node, deep=True))
+    return Instead(loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None)
 
 
-for _tag in ("!override", "!reset"):
-    _Loader.add_constructor(_tag, _without_tag)
+def _reset(_loader: _Loader, _node: yaml.Node) -> Instead:
+    return Instead(None)
+
+
+_Loader.add_constructor("!override", _override)
+_Loader.add_constructor("!reset", _reset)
 
 
 class ComposeError(Exception):
@@ -48,6 +64,8 @@ class Interpolation:
             return {key: self.tree(value) for key, value in node.items()}
         if isinstance(node, list):
             return [self.tree(value) for value in node]
+        if isinstance(node, Instead):
+            return Instead(self.tree(node.value))
         return self.text(node) if isinstance(node, str) else node
 
     def text(self, text: str) -> str:
@@ -93,6 +111,26 @@ def _closing(text: str, start: int) -> int:
     raise ComposeError(f"a variable is not closed: {text}")
 
 
+def plain(node: Any) -> Any:
+    """Without the marks of an overlay."""
+    if isinstance(node, dict):
+        return {key: plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [plain(value) for value in node]
+    return plain(node.value) if isinstance(node, Instead) else node
+
+
+def merged(below: Any, above: Any, key: str = "") -> Any:
+    """Of a file and its overlay, as `docker compose -f … -f …` has it."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        found = {name: merged(below.get(name), value, name) for name, value in above.items()}
+        gone = {name for name, value in above.items() if isinstance(value, Instead) and value.value is None}
+        return {name: value for name, value in {**below, **found}.items() if name not in gone}
+    if isinstance(below, list) and isinstance(above, list) and key not in _REPLACED:
+        return [*below, *(value for value in plain(above) if value not in below)]
+    return plain(above)
+
+
 def read_env_file(path: Path) -> dict[str, str]:
     """NAME=value lines; values may stand in single quotes, as they must where they hold a `$` or a `#`."""
     found: dict[str, str] = {}
@@ -105,6 +143,16 @@ def read_env_file(path: Path) -> dict[str, str]:
         if name in found:
             raise ComposeError(f"{path.name}, line {number}: {name} for the second time")
         found[name] = value[1:-1] if value.startswith("'") and value.endswith("'") else value
+    return found
+
+
+def offered(path: Path) -> dict[str, str]:
+    """What an env file names, with those that it has commented out; of one that is there twice the first."""
+    found: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.removeprefix("#").partition("=")
+        if separator and name.isidentifier():
+            found.setdefault(name, value.strip("'"))
     return found
 
 

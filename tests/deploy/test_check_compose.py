@@ -7,7 +7,7 @@ import pytest
 
 from deploy import check_compose
 from deploy.check_compose import check_tree, lint_dockerfiles
-from deploy.compose_file import ComposeError, Interpolation, read_env_file
+from deploy.compose_file import ComposeError, Instead, Interpolation, merged, read_env_file
 from tests.conftest import ROOT
 
 FILES = (
@@ -70,7 +70,7 @@ def test_our_files_are_in_order(tree: Path) -> None:
         (
             "FILE: /run/secrets/cache_url",
             "FILE: /run/secrets/cache",
-            "names /run/secrets/cache, which is none",
+            "web: it names /run/secrets/cache, which is none",
         ),
         ("${KAREZ_CPU_NAME:-qwen2.5-coder-1.5b}", "${KAREZ_CPU_NAME}", "KAREZ_CPU_NAME has no default"),
         ("${KAREZ_PORT:-8000}", "8000", ".env.example: nothing reads KAREZ_PORT"),
@@ -87,9 +87,54 @@ def test_a_mistake_is_named(tree: Path, old: str, new: str, fault: str) -> None:
     assert any(fault in one for one in found), found
 
 
-def test_overlays_are_checked_too(tree: Path) -> None:
-    (tree / "deploy/compose/mine.yml").write_text("services: {proxy: {portz: []}}\n")
-    assert any("mine.yml: services.proxy" in fault for fault in check_tree(tree))
+@pytest.mark.parametrize(
+    ("overlay", "fault"),
+    [
+        ("services: {proxy: {portz: []}}", "mine.yml: services.proxy"),
+        ("services: {proxi: {environment: {KAREZ_PROXY_TLS: x}}}", "mine.yml: proxi: wanted: read_only"),
+        ("services: {proxy: {secrets: [tls_key]}}", "mine.yml: secrets: tls_key is not declared"),
+        ("secrets: {tls_key: {file: x}}", "mine.yml: secrets: tls_key is not used"),
+        (
+            "services: {proxy: {environment: {KAREZ_PROXY_TLS: tls /run/secrets/tls_key}}}",
+            "mine.yml: proxy: it names /run/secrets/tls_key, which is none",
+        ),
+        ("services: {proxy: {environment: {KAREZ_PROXY_TSL: x}}}", "proxy: nothing reads KAREZ_PROXY_TSL"),
+        ("services: {web: {ports: ['1:1']}}", "mine.yml: web: wanted: no published port"),
+        ("services: {web: {user: '0:0'}}", "mine.yml: web: wanted: user is a fixed number"),
+        ("services: {web: {mem_limit: !reset null}}", "mine.yml: web: wanted: limits of memory"),
+        ("services: {web: {networks: !override []}}", "mine.yml: web: wanted: networks of its own"),
+        ("services: {web: {image: '$KAREZ_NO'}}", "mine.yml: KAREZ_NO has no default"),
+    ],
+)
+def test_overlays_are_checked_with_what_they_lie_over(tree: Path, overlay: str, fault: str) -> None:
+    (tree / "deploy/compose/mine.yml").write_text(f"{overlay}\n")
+    found = list(check_tree(tree))
+    assert any(fault in one for one in found), found
+
+
+def test_a_mistake_below_an_overlay_is_told_once(tree: Path) -> None:
+    _change(tree / "docker-compose.yml", "  read_only: true", "  read_only: false")
+    found = [fault for fault in check_tree(tree) if "web: wanted: read_only" in fault]
+    assert found == ["docker-compose.yml: web: wanted: read_only"]
+
+
+def test_an_overlay_adds_to_lists_and_replaces_what_it_says_it_replaces() -> None:
+    below = {"ports": ["1"], "secrets": ["a"], "command": ["a", "b"], "environment": {"A": 1, "B": 1}, "x": 1}
+    above = {
+        "ports": Instead(["2"]),
+        "secrets": ["a", "b"],
+        "command": ["c"],
+        "environment": {"B": 2},
+        "x": Instead(None),
+        "y": [Instead(3)],
+    }
+    assert merged(below, above) == {
+        "ports": ["2"],
+        "secrets": ["a", "b"],
+        "command": ["c"],
+        "environment": {"A": 1, "B": 2},
+        "y": [3],
+    }
 
 
 def test_a_mistake_in_a_dockerfile_is_named(tree: Path) -> None:
