@@ -41,6 +41,13 @@ OTHER_VARIABLES = {
     "engine-gpu": {"KAREZ_GPU_ARGUMENTS"},
     "fetch-model": {"KAREZ_MODEL_URL"},
 }
+# Settings that no service is given, and why.
+NOT_GIVEN = {
+    "KAREZ_DEBUG": "error pages would show what the process knows",
+    "KAREZ_ALLOWED_HOSTS": "nothing depends on the name that a request calls us by",
+    "KAREZ_STATE_DIR": "the image's: the volume lies there",
+    "KAREZ_STATIC_DIR": "below the one before",
+}
 SECRETS = "/run/secrets/"
 SECRET_PATH = re.compile(r"/run/secrets/\w+")
 COMMAND_SECONDS = 60
@@ -67,7 +74,7 @@ def check_tree(root: Path) -> Iterator[str]:
     faults = list(compose_faults(compose, root, known))
     yield from (f"{COMPOSE}: {fault}" for fault in faults)
     examples = offered(root / EXAMPLE)
-    used = set(interpolation.used)
+    used, given = set(interpolation.used), given_names(compose)
     for path in sorted((root / OVERLAYS).glob("*.yml")):
         over = Interpolation(variables=examples)
         overlay = over.tree(read_compose(path))
@@ -76,9 +83,13 @@ def check_tree(root: Path) -> Iterator[str]:
         yield from (f"{path.name}: {fault}" for fault in dict.fromkeys(found) if fault not in faults)
         yield from undefined_faults(over, path.name)
         used |= over.used
+        given |= given_names(plain(overlay))
     yield from undefined_faults(interpolation, COMPOSE)
     for name in sorted(examples.keys() - used - {"COMPOSE_PROFILES", "COMPOSE_FILE"}):
         yield f"{EXAMPLE}: nothing reads {name}"
+    for name in sorted(used & known.keys() - examples.keys()):
+        yield f"{EXAMPLE}: {name} is missing"
+    yield from setting_faults(given, known)
 
 
 def compose_faults(compose: dict[str, Any], root: Path, known: dict[str, str]) -> Iterator[str]:
@@ -104,9 +115,14 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
-def schema_faults(compose: dict[str, Any]) -> Iterator[str]:
-    for error in _validator().iter_errors(compose):
-        yield f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
+def schema_faults(compose: dict[str, Any]) -> tuple[str, ...]:
+    return _schema_faults(json.dumps(compose))
+
+
+@functools.lru_cache(maxsize=16)
+def _schema_faults(compose: str) -> tuple[str, ...]:
+    errors = _validator().iter_errors(json.loads(compose))
+    return tuple(f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors)
 
 
 def reference_faults(compose: dict[str, Any], root: Path) -> Iterator[str]:
@@ -171,6 +187,21 @@ def setting_names(path: Path) -> dict[str, str]:
         for node in settings.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
+
+
+def given_names(compose: dict[str, Any]) -> set[str]:
+    """What the services of a file are given, whether as it is or in a file."""
+    services = compose.get("services", {}).values()
+    names = {name for service in services for name in service.get("environment", ())}
+    return names | {name.removesuffix("_FILE") for name in names}
+
+
+def setting_faults(given: set[str], known: dict[str, str]) -> Iterator[str]:
+    """Settings of the platform that could not be made in a container."""
+    for name in sorted(known.keys() - given - NOT_GIVEN.keys()):
+        yield f"{COMPOSE}: {name} is given to no service"
+    for name in sorted(NOT_GIVEN.keys() & given | NOT_GIVEN.keys() - known.keys()):
+        yield f"check_compose.py: {name} is not to be in NOT_GIVEN"
 
 
 def variable_faults(name: str, service: dict[str, Any], known: dict[str, str]) -> Iterator[str]:

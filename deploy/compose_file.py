@@ -20,7 +20,7 @@ _OPERATOR = re.compile(r":?[-?+]")
 _REPLACED = frozenset({"command", "entrypoint", "test"})
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """With the two tags by which an overlay replaces what it would otherwise be merged into."""
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.settings.env import Env
 from deploy import check_compose
 from deploy.check_compose import check_tree, lint_dockerfiles
-from deploy.compose_file import ComposeError, Instead, Interpolation, merged, read_env_file
+from deploy.compose_file import ComposeError, Instead, Interpolation, merged, offered, read_env_file
 from tests.conftest import ROOT
 
 FILES = (
@@ -110,6 +111,55 @@ def test_overlays_are_checked_with_what_they_lie_over(tree: Path, overlay: str, 
     (tree / "deploy/compose/mine.yml").write_text(f"{overlay}\n")
     found = list(check_tree(tree))
     assert any(fault in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        (
+            "docker-compose.yml",
+            "  KAREZ_PAGE_RENDERS: ${KAREZ_PAGE_RENDERS:-}\n",
+            "",
+            "docker-compose.yml: KAREZ_PAGE_RENDERS is given to no service",
+        ),
+        (
+            "deploy/compose/s3.yml",
+            "    KAREZ_S3_REGION: ${KAREZ_S3_REGION:-}\n",
+            "",
+            "KAREZ_S3_REGION is given to no",
+        ),
+        (
+            check_compose.SETTINGS,
+            "    debug: bool = False\n",
+            "    debug: bool = False\n    fresh: int = 1\n",
+            "docker-compose.yml: KAREZ_FRESH is given to no service",
+        ),
+        (check_compose.SETTINGS, "    debug: bool = False\n", "", "KAREZ_DEBUG is not to be in NOT_GIVEN"),
+        (".env.example", "#KAREZ_PAGE_RENDERS=2\n", "", ".env.example: KAREZ_PAGE_RENDERS is missing"),
+    ],
+)
+def test_a_setting_that_cannot_be_made_is_named(
+    tree: Path, file: str, old: str, new: str, fault: str
+) -> None:
+    _change(tree / file, old, new)
+    found = list(check_tree(tree))
+    assert any(fault in one for one in found), found
+
+
+def test_the_example_shows_the_defaults_of_the_platform() -> None:
+    """Where no sentence of it says that something else is meant."""
+    shown = offered(ROOT / ".env.example")
+    chosen = {
+        "KAREZ_BASE_URL",
+        "KAREZ_URL_PREFIX",
+        "KAREZ_ENGINES",
+        "KAREZ_EMBEDDING_URL",
+        "KAREZ_TRUSTED_PROXIES",
+    }
+    defaults = {f"KAREZ_{name.upper()}": field.default for name, field in Env.model_fields.items()}
+    compared = {name for name in defaults.keys() & shown.keys() - chosen if not name.startswith("KAREZ_S3_")}
+    assert len(compared) >= 15
+    assert {name: shown[name] for name in compared} == {name: str(defaults[name]) for name in compared}
 
 
 def test_a_mistake_below_an_overlay_is_told_once(tree: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from deploy import commands
 from deploy.commands import EMBED_PROCESSES, EMBED_QUEUES, PARSE_PROCESSES, PARSE_QUEUES
+from deploy.compose_file import Interpolation, merged, read_compose
 from deploy.embedded import environment, postgres, valkey
 from deploy.embedded.children import Children
 from deploy.embedded.settings import read_settings
@@ -150,6 +151,16 @@ def test_each_service_is_given_the_secrets_it_needs_and_no_other(services: dict[
         "valkey": {"valkey_password"},
         **{name: set() for name in ("proxy", "chat", "fetch-model")},
     }
+
+
+def test_a_store_of_documents_is_known_to_all_who_read_or_write_them() -> None:
+    overlay = read_compose(ROOT / "deploy/compose/s3.yml")
+    services = merged(load(), Interpolation(variables={"KAREZ_S3_BUCKET": "b"}).tree(overlay))["services"]
+    holders = {name for name, service in services.items() if "s3_secret_key" in service.get("secrets", ())}
+    assert holders == {"web", "worker-parse", "worker-embed"}
+    assert {services[name]["environment"]["KAREZ_S3_BUCKET"] for name in holders} == {"b"}
+    # Those of the file below are still there.
+    assert all("KAREZ_BASE_URL" in services[name]["environment"] for name in holders)
 
 
 def test_who_can_reach_whom(services: dict[str, Any]) -> None:

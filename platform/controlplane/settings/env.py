@@ -43,7 +43,10 @@ def may_lie_in_a_file(*, name: str, field: FieldInfo) -> bool:
 
 class Env(BaseSettings):
     # Errors name the variable and never what it holds: most of these are secrets.
-    model_config = SettingsConfigDict(env_prefix=VARIABLES, extra="ignore", hide_input_in_errors=True)
+    # An empty variable is one that is not there: a compose file passes on what nobody has set.
+    model_config = SettingsConfigDict(
+        env_prefix=VARIABLES, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     secret_key: SecretStr = Field(description="signs sessions; at least 32 characters")
     session_idle_seconds: int = Field(

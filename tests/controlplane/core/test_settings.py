@@ -10,10 +10,12 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import get_hasher
 from django.core.management import call_command
+from pydantic import ValidationError
 
 from controlplane import celery
 from controlplane.documents.body_limit import BodyLimit
 from controlplane.identity.hashers import Argon2
+from controlplane.settings.env import load_env
 from tests.conftest import ROOT
 
 
@@ -55,6 +57,17 @@ def test_no_proxy_is_trusted_unless_it_is_counted() -> None:
         )
         assert done.stdout.split() == [count, f"{Argon2.__module__}.{Argon2.__name__}"]
     assert get_hasher("default").algorithm == "md5"  # of the tests: hashing slowly is not what they test
+
+
+def test_an_empty_variable_is_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files pass on what nobody has set; what must be there is missing then."""
+    for name in ("KAREZ_S3_ENDPOINT_URL", "KAREZ_S3_ADDRESSING_STYLE", "KAREZ_PAGE_SECONDS"):
+        monkeypatch.setenv(name, "")
+    env = load_env()
+    assert (env.s3_endpoint_url, env.s3_addressing_style, env.page_seconds) == (None, None, 20)
+    monkeypatch.setenv("KAREZ_SECRET_KEY", "")
+    with pytest.raises(ValidationError, match="secret_key"):
+        load_env()
 
 
 def test_a_short_secret_key_is_an_error_that_says_what_to_do() -> None:
