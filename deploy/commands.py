@@ -32,7 +32,9 @@ def setup_link() -> Command:
 def web(*, host: str, port: int) -> Command:
     listen = ("--host", host, "--port", str(port))
     stop = ("--timeout-graceful-shutdown", str(int(WEB_STOP_SECONDS) - 1))
-    return "-m", "uvicorn", "controlplane.asgi:application", *listen, *stop, "--no-server-header"
+    # Whom to believe about a client's address is the application's own business (asgi.py).
+    heads = ("--no-proxy-headers", "--no-server-header")
+    return "-m", "uvicorn", "controlplane.asgi:application", *listen, *stop, *heads
 
 
 def worker(*, short_name: str, queues: str, processes: int) -> Command:

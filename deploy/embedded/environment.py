@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deploy.commands import ENGINE_CONTEXT_TOKENS, ENGINE_NAMES
 from deploy.embedded.errors import SettingError
+from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.settings import Settings
 from deploy.embedded.state import Secrets
 from inference.secret_files import SUFFIX, SecretFileError, read_secret
@@ -87,8 +88,8 @@ def platform(
         "KAREZ_PORT": str(settings.port),
         "KAREZ_URL_PREFIX": settings.url_prefix,
         "KAREZ_BASE_URL": settings.base_url,
-        # Ours, beside those the operator counts.
-        "KAREZ_TRUSTED_PROXIES": str(settings.trusted_proxies + 1),
+        # Ours, beside the operator's.
+        "KAREZ_TRUSTED_PROXIES": " ".join((LOOPBACK, *settings.trusted_proxies)),
         "KAREZ_ENGINES": _engines(settings=settings, secrets=secrets, url=addresses.engine_url),
         **_given(inherited, "KAREZ_ENGINE_API_KEY"),
         "KAREZ_EMBEDDING_URL": addresses.embedding_url,

@@ -12,7 +12,6 @@ from deploy.embedded.errors import SettingError
 from deploy.embedded.postgres import MINIMAL_ENVIRONMENT
 
 CADDYFILE = Path(__file__).resolve().parents[1] / "proxy" / "Caddyfile"
-TRUSTED = "trusted_proxies static 0.0.0.0/0 ::/0"
 # Within the Caddyfile's quotes these would end the quoting, or begin a placeholder.
 UNQUOTABLE = frozenset('"`\\{}\n\r')
 
@@ -29,8 +28,8 @@ class Certificate:
 class Proxy:
     """`web` and `chat` are HOST:PORT; the proxy writes below `directory` and nowhere else.
 
-    `trusted_hops`: how many proxies stand in front of it. Without any, what a client says of itself in
-    X-Forwarded-For is dropped; with some it is kept, and the platform counts from the right.
+    `trusted`: addresses and networks of proxies that stand in front of it. What they say in X-Forwarded-For is
+    kept, and their own address added; what anybody else says of itself is dropped.
     """
 
     binary: Path
@@ -41,7 +40,7 @@ class Proxy:
     web: str
     chat: tuple[str, ...] = ()
     certificate: Certificate | None = None
-    trusted_hops: int = 0
+    trusted: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         return [str(self.binary), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
@@ -56,7 +55,9 @@ class Proxy:
             "KAREZ_PROXY_ADDRESS": f"{scheme}://:{self.port}",
             "KAREZ_PROXY_BIND": bind_address(self.host),
             "KAREZ_PROXY_TLS": _tls(self.certificate) if self.certificate else "",
-            "KAREZ_PROXY_TRUSTED": TRUSTED if self.trusted_hops else "",
+            "KAREZ_PROXY_TRUSTED": " ".join(("trusted_proxies static", *self.trusted))
+            if self.trusted
+            else "",
             "KAREZ_PROXY_WEB": self.web,
             # Without chat processes the platform says that there is nothing at /chat.
             "KAREZ_PROXY_CHAT": " ".join(self.chat or (self.web,)),

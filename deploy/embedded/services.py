@@ -99,7 +99,7 @@ def make_proxy(*, settings: Settings, state: State, web_port: int, chat_ports: t
         web=f"{LOOPBACK}:{web_port}",
         chat=tuple(f"{LOOPBACK}:{port}" for port in chat_ports),
         certificate=settings.certificate,
-        trusted_hops=settings.trusted_proxies,
+        trusted=settings.trusted_proxies,
     )
 
 

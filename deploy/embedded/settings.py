@@ -1,5 +1,6 @@
 """What the operator chose, from the environment, checked before anything is started."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ class Settings:
     url_prefix: str
     base_url: str
     certificate: Certificate | None
-    trusted_proxies: int
+    trusted_proxies: tuple[str, ...]
     chat_processes: int
     demo: bool
     model: str
@@ -80,9 +81,7 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
         url_prefix=prefix,
         base_url=base_url,
         certificate=certificate,
-        trusted_proxies=_number(
-            "TRUSTED_PROXIES", value("TRUSTED_PROXIES", "0"), 0, 16, "a number of proxies"
-        ),
+        trusted_proxies=_networks(value("TRUSTED_PROXIES")),
         chat_processes=_number(
             *("CHAT_PROCESSES", value("CHAT_PROCESSES", "1"), 0, MOST_CHAT_PROCESSES),
             "a number of processes",
@@ -126,6 +125,15 @@ def _prefix(text: str) -> str:
             "between the slashes stand letters, digits and . _ -"
         )
     return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in text.replace(",", " ").split())
+    except ValueError as error:
+        raise SettingError(
+            f"KAREZ_TRUSTED_PROXIES={text} must hold addresses and networks, as 10.0.0.9 10.1.0.0/24: {error}."
+        ) from None
 
 
 def _certificate(value: Value) -> Certificate | None:

@@ -2,6 +2,8 @@
 
 Paths of the one never enter the other's middleware. The probes are answered without the prefix too: whoever runs
 the process asks it directly.
+
+Whose request it is and whether it came by HTTPS is believed from the proxies that are named, and from nobody else.
 """
 
 import os
@@ -9,6 +11,7 @@ import os
 from django.core.asgi import get_asgi_application
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 _django = get_asgi_application()
@@ -25,7 +28,7 @@ _static = static_files.StaticFilesApplication()
 _control_plane = BodyLimit(_django)  # type: ignore[arg-type]  # django-stubs asks for a dict
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def _application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _data_plane(scope, receive, send)
         return
@@ -45,3 +48,7 @@ def _part(path: str) -> ASGIApp:
     if path.startswith(PREFIXES):
         return _data_plane
     return _static if path.startswith(static_files.PATH) else _control_plane  # type: ignore[return-value]
+
+
+# Of the addresses in X-Forwarded-For the last one that is no proxy's: what stands before it anybody may have written.
+application = ProxyHeadersMiddleware(_application, list(settings.TRUSTED_PROXIES))  # type: ignore[arg-type]  # its own types

@@ -1,5 +1,6 @@
 """The web process below a prefix: every address, cookie and link carries it; probes are answered without it too."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,15 +10,20 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 from django.test import override_settings
 
 from controlplane.identity.models import KeyScope
-from deploy.embedded.ports import find_free
+from deploy import commands
+from deploy.embedded.ports import LOOPBACK, find_free, is_free
+from deploy.embedded.proxy import Proxy, find_binary
 from deploy.embedded.testing import Servers
 from tests.conftest import ROOT
 from tests.controlplane.organisations import Organisation
+from tests.deploy.processes import wait_for
 
 PREFIX = "/llm"
+OUTER = "127.0.0.99"  # a proxy of the operator's, before ours
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +39,9 @@ def web(
         "KAREZ_STATE_DIR": str(state),
         "KAREZ_URL_PREFIX": PREFIX,
         "KAREZ_BASE_URL": origin + PREFIX,
+        "KAREZ_TRUSTED_PROXIES": f"{LOOPBACK} {OUTER}",
     }
-    command = [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", "--port", str(port)]
+    command = [sys.executable, *commands.web(host="0.0.0.0", port=port)]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while not _answers(origin):
@@ -107,6 +114,60 @@ def test_static_files_have_lasting_names_below_it(web: str) -> None:
     page = get(f"{web}{PREFIX}/static/rest_framework/css/default.css")
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-cache")
     assert get(str(page.url), headers={"If-None-Match": page.headers["etag"]}).status_code == 304
+
+
+@pytest.fixture(scope="module")
+def behind_ours(web: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of our own proxy, which knows of the outer one."""
+    proxy = Proxy(
+        binary=find_binary(), directory=tmp_path_factory.mktemp("proxy"), host="0.0.0.0", port=find_free(),
+        prefix=PREFIX, web=web.removeprefix("http://"), trusted=(OUTER,),
+    )  # fmt: skip
+    command, environment = proxy.command(), proxy.environment()
+    with subprocess.Popen(
+        command, cwd=proxy.directory, env=environment, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_for(lambda: not is_free(port=proxy.port), what="the proxy")
+        yield f"http://{LOOPBACK}:{proxy.port}"
+        process.terminate()
+
+
+def counted(address: str) -> bool:
+    """Whether an attempt to sign in was counted for it."""
+    digest = hashlib.sha256(address.encode()).hexdigest()
+    with redis.from_url(os.environ["KAREZ_CACHE_URL"]) as cache:
+        return bool(cache.keys(f"*sign-in:address:*:{digest}"))
+
+
+@pytest.mark.parametrize("through_ours", [False, True], ids=["directly", "through our proxy"])
+@pytest.mark.parametrize(
+    ("number", "peer", "said", "who"),
+    [
+        (1, "127.0.0.2", "9.9.9.1", "127.0.0.2"),  # a client that makes itself another one
+        (2, "127.0.0.3", "9.9.9.2, 127.0.0.99", "127.0.0.3"),
+        (
+            3,
+            OUTER,
+            "9.9.9.3, 127.0.0.4",
+            "127.0.0.4",
+        ),  # and what it sent is still there behind the outer proxy
+        (4, OUTER, "9.9.9.4, 127.0.0.5, 127.0.0.99", "127.0.0.5"),
+    ],
+)
+def test_nobody_signs_in_from_an_address_that_they_made_up(
+    web: str, behind_ours: str, through_ours: bool, number: int, peer: str, said: str, who: str
+) -> None:
+    with redis.from_url(os.environ["KAREZ_CACHE_URL"]) as cache:
+        cache.flushdb()
+    origin = behind_ours if through_ours else web
+    headers = {"X-Forwarded-For": said, "X-Real-IP": f"9.9.9.{number}", "Forwarded": f"for=9.9.9.{number}"}
+    body = {"email": "x@example.org", "password": "wrong-password"}
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=peer)) as client:
+        answer = client.post(f"{origin}{PREFIX}/api/v1/session", json=body, headers=headers)
+    assert answer.status_code == 403
+    assert counted(who)
+    assert not counted(f"9.9.9.{number}")
+    assert not counted(said)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,25 @@ def test_who_can_reach_whom(services: dict[str, Any]) -> None:
     assert inside == {"front", "data", "models"}
 
 
+def test_who_is_believed_about_a_clients_address() -> None:
+    def told(**variables: str) -> tuple[str, list[str], str]:
+        compose = load(**variables)
+        services = compose["services"]
+        [network] = compose["networks"]["front"]["ipam"]["config"]
+        believed = services["web"]["environment"]["KAREZ_TRUSTED_PROXIES"].split()
+        return network["subnet"], believed, services["proxy"]["environment"]["KAREZ_PROXY_TRUSTED"]
+
+    front = "10.231.231.0/24"
+    assert told() == (front, [front], "")
+    outer = "10.0.0.9 10.1.0.0/24"
+    assert told(KAREZ_TRUSTED_PROXIES=outer) == (
+        front,
+        [front, *outer.split()],
+        f"trusted_proxies static {outer}",
+    )
+    assert told(KAREZ_FRONT_SUBNET="10.9.9.0/24")[:2] == ("10.9.9.0/24", ["10.9.9.0/24"])
+
+
 def test_the_published_address_is_a_setting() -> None:
     given = load(KAREZ_BIND="127.0.0.1", KAREZ_PORT="80")
     assert given["services"]["proxy"]["ports"] == ["127.0.0.1:80:8000"]

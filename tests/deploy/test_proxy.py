@@ -157,7 +157,7 @@ def validate(proxy: Proxy) -> subprocess.CompletedProcess[str]:
     "changes",
     [
         {},
-        {"prefix": "/a/b", "host": "0.0.0.0", "trusted_hops": 1},
+        {"prefix": "/a/b", "host": "0.0.0.0", "trusted": ("10.0.0.9/32", "10.1.0.0/24", "fd00::/64")},
         {"host": "::", "chat": ("127.0.0.1:1", "127.0.0.1:2")},
         {"host": "karez.example"},
     ],
@@ -241,16 +241,19 @@ def test_a_browser_stays_with_its_chat_process_until_that_one_dies(
         assert {browser.get(f"{base}/chat/x").json()["backend"] for browser in browsers} == {"two"}
 
 
-def test_what_a_client_says_of_its_address_counts_only_behind_proxies_that_were_counted(
+def test_what_is_said_of_a_clients_address_counts_only_from_proxies_that_were_named(
     proxy: Proxy, start: Start, cleanup: ExitStack
 ) -> None:
     forged = {"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https"}
     told = get(start(proxy), headers={**forged, "Host": "karez.example"}).json()["headers"]
     assert (told["X-Forwarded-For"], told["X-Forwarded-Proto"]) == (LOOPBACK, "http")
     assert told["Host"] == "karez.example"
-    behind = replace(proxy, port=find_free(), trusted_hops=1)
-    told = get(start(behind), headers=forged).json()["headers"]
-    assert (told["X-Forwarded-For"], told["X-Forwarded-Proto"]) == (f"9.9.9.9, {LOOPBACK}", "https")
+    behind = start(replace(proxy, port=find_free(), trusted=("127.0.0.9",)))
+    own = httpx.HTTPTransport(local_address="127.0.0.9")
+    told = httpx.Client(transport=own).get(behind, headers=forged).json()["headers"]
+    assert (told["X-Forwarded-For"], told["X-Forwarded-Proto"]) == ("9.9.9.9, 127.0.0.9", "https")
+    told = get(behind, headers=forged).json()["headers"]
+    assert (told["X-Forwarded-For"], told["X-Forwarded-Proto"]) == (LOOPBACK, "http")
 
 
 def test_nothing_tells_what_stands_in_front(proxy: Proxy, start: Start) -> None:

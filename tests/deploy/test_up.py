@@ -116,7 +116,7 @@ def test_the_chat_process_knows_where_the_platform_is_and_nothing_else(project: 
     assert (project.root / "var/chat").stat().st_mode & 0o777 == 0o700
     web = project.recorded("web")
     assert web["KAREZ_BASE_URL"] == f"http://127.0.0.1:{project.port}/llm"
-    assert (web["KAREZ_URL_PREFIX"], web["KAREZ_TRUSTED_PROXIES"]) == ("/llm", "1")
+    assert (web["KAREZ_URL_PREFIX"], web["KAREZ_TRUSTED_PROXIES"]) == ("/llm", "127.0.0.1")
     with urllib.request.urlopen(f"{web['KAREZ_BASE_URL']}/chat/healthz", timeout=5) as answer:
         assert answer.read().decode() == f"chat-{ports['chat']}/llm/chat/healthz"
 

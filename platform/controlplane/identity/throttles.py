@@ -54,7 +54,7 @@ class _Attempts(BaseThrottle):
 
 
 class SignInByAddress(_Attempts):
-    """By network address; behind proxies that KAREZ_TRUSTED_PROXIES counts, the address that they saw."""
+    """By network address; behind proxies that KAREZ_TRUSTED_PROXIES names, the address that they saw."""
 
     most = 30
     name = "address"

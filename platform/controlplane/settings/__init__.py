@@ -22,6 +22,8 @@ BASE_URL = ENV.base_url.rstrip("/")
 ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))
 CSRF_TRUSTED_ORIGINS = [ORIGIN]
 
+TRUSTED_PROXIES = ENV.trusted_proxies
+
 # Everything lives below it. For links made outside a request too: in tasks and commands.
 URL_PREFIX = ENV.url_prefix
 FORCE_SCRIPT_NAME = URL_PREFIX or None
@@ -216,7 +218,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     # `?format=csv` is answered by the views that export, not by a choice among renderers.
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": ENV.trusted_proxies,
+    # Who asks is settled in asgi.py: nothing else reads what a client says of itself.
+    "NUM_PROXIES": 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Karez",

@@ -4,15 +4,16 @@ A missing secret is an error at start, never a default; `load_env()` names each 
 Every secret, and KAREZ_ENGINES, which may hold keys, can lie in a file instead: `KAREZ_SECRET_KEY_FILE=/run/secrets/…`.
 """
 
+import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from inference.secret_files import SUFFIX, read_secret
 
@@ -67,8 +68,8 @@ class Env(BaseSettings):
     )
     # Nothing depends on the name that a request calls us by: links are made from base_url.
     allowed_hosts: list[str] = ["*"]
-    trusted_proxies: int = Field(
-        default=0, ge=0, description="how many proxies before us append to X-Forwarded-For"
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="addresses and networks whose X-Forwarded-For and -Proto are believed"
     )
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -127,6 +128,18 @@ class Env(BaseSettings):
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         return key
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        try:
+            return tuple(str(ipaddress.ip_network(word)) for word in text.replace(",", " ").split())
+        except ValueError as error:
+            raise ValueError(
+                f"KAREZ_TRUSTED_PROXIES holds addresses and networks, as 10.0.0.9 10.1.0.0/24: {error}"
+            ) from None
 
     @field_validator("url_prefix")
     @classmethod

@@ -48,14 +48,24 @@ def test_a_worker_may_send_longer_statements_than_a_request(monkeypatch: pytest.
     assert os.environ["PGOPTIONS"] == "-c statement_timeout=30min"
 
 
-def test_no_proxy_is_trusted_unless_it_is_counted() -> None:
-    show = "from controlplane import settings as s; print(s.REST_FRAMEWORK['NUM_PROXIES'], s.PASSWORD_HASHERS[0])"
-    for count in ("0", "2"):
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "platform"), "KAREZ_TRUSTED_PROXIES": count}
-        done = subprocess.run(
-            [sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.split() == [count, f"{Argon2.__module__}.{Argon2.__name__}"]
+def test_no_proxy_is_trusted_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAREZ_TRUSTED_PROXIES", raising=False)
+    assert load_env().trusted_proxies == ()
+    monkeypatch.setenv("KAREZ_TRUSTED_PROXIES", "10.0.0.9, 10.1.0.0/24 fd00::1")
+    assert load_env().trusted_proxies == ("10.0.0.9/32", "10.1.0.0/24", "fd00::1/128")
+    for wrong in ("2", "*", "10.1.0.9/24", "proxy"):
+        monkeypatch.setenv("KAREZ_TRUSTED_PROXIES", wrong)
+        with pytest.raises(ValidationError, match="holds addresses and networks"):
+            load_env()
+
+
+def test_passwords_are_hashed_slowly_but_in_tests() -> None:
+    show = "from controlplane import settings as s; print(s.PASSWORD_HASHERS[0])"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "platform")}
+    done = subprocess.run(
+        [sys.executable, "-c", show], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [f"{Argon2.__module__}.{Argon2.__name__}"]
     assert get_hasher("default").algorithm == "md5"  # of the tests: hashing slowly is not what they test
 
 
