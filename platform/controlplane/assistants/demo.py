@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from uuid import UUID
 
 from django.core.files import File
@@ -17,6 +18,7 @@ from controlplane.assistants.packs import Pack, PackDocument, load_pack, pack_sl
 from controlplane.assistants.services import AssistantContent, assistant_create
 from controlplane.core.scope import Scope, platform_scope, scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
+from controlplane.documents.failures import Failure, failure
 from controlplane.documents.models import DocumentStatus, KnowledgeBase, Version
 from controlplane.documents.services.documents import Upload, document_upload
 from controlplane.documents.services.knowledge_bases import knowledge_base_create
@@ -47,11 +49,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Indexing:
-    """How far the documents of the demonstration are. `failed` holds (title, error code)."""
+    """How far the documents of the demonstration are. `failed` holds the title of each, and what went wrong."""
 
     ready: int
     total: int
-    failed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[str, Failure], ...]
 
     @property
     def finished(self) -> bool:
@@ -79,18 +81,21 @@ def demo_load(*, known: Credentials | None) -> tuple[UUID, Credentials]:
 
 
 def demo_indexing(*, tenant_id: UUID) -> Indexing:
+    """Of the packs' own documents: what people put beside them is none of a start's business."""
     with tenant_scope(tenant_id):
         rows = list(
-            Version.objects.filter(tenant_id=tenant_id)
+            Version.objects.filter(tenant_id=tenant_id, blob__sha256__in=_contents())
             .order_by("document_id", "-number")
             .distinct("document_id")
-            .values_list("document__title", "status", "error_code")
+            .values_list("document__title", "status", "error_code", "error_params")
         )
     failed = tuple(
-        (title, code) for title, status, code in rows if status not in (*OPEN, DocumentStatus.READY)
+        (title, failure(code=code or status, params=params))
+        for title, status, code, params in rows
+        if status not in (*OPEN, DocumentStatus.READY)
     )
     return Indexing(
-        ready=sum(status == DocumentStatus.READY for _title, status, _code in rows),
+        ready=sum(status == DocumentStatus.READY for _title, status, *_error in rows),
         total=len(rows),
         failed=failed,
     )
@@ -174,6 +179,12 @@ def _missing(principal: Principal, base: KnowledgeBase, pack: Pack) -> Iterator[
             .values_list("blob__sha256", flat=True)
         )
     return (document for document in pack.documents if _sha256(document) not in there)
+
+
+@cache
+def _contents() -> frozenset[str]:
+    packs = (load_pack(slug=slug) for slug in pack_slugs())
+    return frozenset(_sha256(document) for pack in packs for document in pack.documents)
 
 
 def _sha256(document: PackDocument) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 
 from controlplane.assistants.demo import ADMIN_EMAIL, SLUG, Credentials, Indexing, demo_indexing, demo_load
 
@@ -21,10 +22,11 @@ class Command(BaseCommand):
         path = settings.ENV.state_dir / "access.json"
         tenant_id, credentials = demo_load(known=_known(path))
         _write(path, credentials)
-        result = self._wait(tenant_id)
-        if result.failed:
-            names = ", ".join(f"{title} ({code})" for title, code in result.failed)
-            raise CommandError(f"these documents could not be indexed: {names}")
+        with translation.override("en"):
+            failed = self._wait(tenant_id).failed
+        if failed:
+            told = "; ".join(f"{title}: {failure.message} ({failure.code})" for title, failure in failed)
+            raise CommandError(f"not every document could be indexed. {told}")
 
     def _wait(self, tenant_id: Any) -> Indexing:
         shown, since = "", time.monotonic()
@@ -35,7 +37,8 @@ class Command(BaseCommand):
                 self.stdout.write(line)
                 self.stdout.flush()
                 shown, since = line, time.monotonic()
-            if now.finished:
+            # One that failed will not become ready by itself, whatever the others do.
+            if now.finished or now.failed:
                 return now
             if time.monotonic() - since > PATIENCE_SECONDS:
                 raise CommandError("no document has been indexed for five minutes: see the workers' logs")
