@@ -12,6 +12,7 @@ from deploy.embedded.errors import SettingError
 from deploy.embedded.postgres import MINIMAL_ENVIRONMENT
 
 CADDYFILE = Path(__file__).resolve().parents[1] / "proxy" / "Caddyfile"
+ONE_YEAR = 365 * 24 * 3600
 # Within the Caddyfile's quotes these would end the quoting, or begin a placeholder.
 UNQUOTABLE = frozenset('"`\\{}\n\r')
 
@@ -29,7 +30,8 @@ class Proxy:
     """`web` and `chat` are HOST:PORT; the proxy writes below `directory` and nowhere else.
 
     `trusted`: addresses and networks of proxies that stand in front of it. What they say in X-Forwarded-For is
-    kept, and their own address added; what anybody else says of itself is dropped.
+    kept, and their own address added; what anybody else says of itself is dropped. `hsts_seconds`: how long browsers,
+    once they came by HTTPS, come by nothing else; 0 has them forget it.
     """
 
     binary: Path
@@ -41,6 +43,7 @@ class Proxy:
     chat: tuple[str, ...] = ()
     certificate: Certificate | None = None
     trusted: tuple[str, ...] = ()
+    hsts_seconds: int = ONE_YEAR
 
     def command(self) -> list[str]:
         return [str(self.binary), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
@@ -55,6 +58,7 @@ class Proxy:
             "KAREZ_PROXY_ADDRESS": f"{scheme}://:{self.port}",
             "KAREZ_PROXY_BIND": bind_address(self.host),
             "KAREZ_PROXY_TLS": _tls(self.certificate) if self.certificate else "",
+            "KAREZ_PROXY_HSTS": str(self.hsts_seconds),
             "KAREZ_PROXY_TRUSTED": " ".join(("trusted_proxies static", *self.trusted))
             if self.trusted
             else "",

@@ -100,6 +100,7 @@ def make_proxy(*, settings: Settings, state: State, web_port: int, chat_ports: t
         chat=tuple(f"{LOOPBACK}:{port}" for port in chat_ports),
         certificate=settings.certificate,
         trusted=settings.trusted_proxies,
+        hsts_seconds=settings.hsts_seconds,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from deploy.embedded.errors import SettingError
-from deploy.embedded.proxy import Certificate
+from deploy.embedded.proxy import ONE_YEAR, Certificate
 
 MODELS = ("1.5b", "0.5b", "none")
 EMBEDDINGS = ("use", "e5")
@@ -31,6 +31,7 @@ class Settings:
     url_prefix: str
     base_url: str
     certificate: Certificate | None
+    hsts_seconds: int
     trusted_proxies: tuple[str, ...]
     chat_processes: int
     demo: bool
@@ -81,6 +82,9 @@ def read_settings(*, environment: Mapping[str, str], root: Path) -> Settings:
         url_prefix=prefix,
         base_url=base_url,
         certificate=certificate,
+        hsts_seconds=_number(
+            "HSTS_SECONDS", value("HSTS_SECONDS", str(ONE_YEAR)), 0, 10 * ONE_YEAR, "a number of seconds"
+        ),
         trusted_proxies=_networks(value("TRUSTED_PROXIES")),
         chat_processes=_number(
             *("CHAT_PROCESSES", value("CHAT_PROCESSES", "1"), 0, MOST_CHAT_PROCESSES),

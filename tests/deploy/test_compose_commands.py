@@ -198,6 +198,16 @@ def test_who_is_believed_about_a_clients_address() -> None:
     assert told(KAREZ_FRONT_SUBNET="10.9.9.0/24")[:2] == ("10.9.9.0/24", ["10.9.9.0/24"])
 
 
+def test_https_with_ones_own_certificate() -> None:
+    overlay = Interpolation(variables={"KAREZ_TLS_PORT": "8443"}).tree(
+        read_compose(ROOT / "deploy/compose/tls.yml")
+    )
+    proxy = merged(load(), overlay)["services"]["proxy"]
+    assert proxy["ports"] == ["0.0.0.0:8443:8000"]
+    assert proxy["environment"]["KAREZ_PROXY_HSTS"] == "31536000"
+    assert "KAREZ_PROXY_HSTS" not in load()["services"]["proxy"]["environment"]
+
+
 def test_the_published_address_is_a_setting() -> None:
     given = load(KAREZ_BIND="127.0.0.1", KAREZ_PORT="80")
     assert given["services"]["proxy"]["ports"] == ["127.0.0.1:80:8000"]

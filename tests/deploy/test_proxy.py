@@ -339,6 +339,26 @@ def test_with_a_certificate_it_speaks_https(proxy: Proxy, start: Start, tmp_path
     assert told["X-Forwarded-Proto"] == "https"
 
 
+def test_browsers_are_kept_to_https_where_it_ends_here_and_only_there(
+    proxy: Proxy, start: Start, tmp_path: Path
+) -> None:
+    own = certificate(tmp_path)
+    context = ssl.create_default_context(cafile=own.chain)
+    context.check_hostname = False
+    header = "Strict-Transport-Security"
+    secure = start(replace(proxy, certificate=own))
+    assert get(secure, verify=context).headers[header] == "max-age=31536000"
+    # What the proxy says itself, too.
+    nobody = replace(
+        proxy, port=find_free(), certificate=own, web=f"{LOOPBACK}:{find_free()}", hsts_seconds=0
+    )
+    answer = get(start(nobody), verify=context)
+    assert (answer.status_code, answer.headers[header]) == (503, "max-age=0")
+    plain = start(replace(proxy, port=find_free()))
+    assert header not in get(plain).headers
+    assert header not in get(plain, headers={"X-Forwarded-Proto": "https"}).headers
+
+
 def test_it_writes_only_below_its_directory_and_runs_without_a_home(
     proxy: Proxy, start: Start, tmp_path: Path
 ) -> None:
