@@ -31,10 +31,15 @@ def show_ready(
     memory: Mapping[str, Memory],
     engine: str,
     setup: str = "",
+    fonts: str = "",
 ) -> None:
-    """Ends with the line that scripts wait for. `setup`: what to do on a platform without the demonstration tenant."""
+    """Ends with the line that scripts wait for.
+
+    `setup`: what to do on a platform without the demonstration tenant; `fonts`: what is wrong with them.
+    """
     console.text("")
-    for label, text in _addresses(settings=settings, state=state, engine=engine, setup=setup):
+    rows = _addresses(settings=settings, state=state, engine=engine, setup=setup)
+    for label, text in (*rows, *([("fonts", fonts)] if fonts else [])):
         console.text(f"  {label:<14} {text}")
     console.text("")
     console.text("\n".join(f"  {line}" for line in memory_table(memory).splitlines()))

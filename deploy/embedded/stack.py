@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 from deploy.commands import ENGINE_NAMES
-from deploy.embedded import environment, ports
+from deploy.embedded import environment, fonts, ports
 from deploy.embedded.children import STOP_STAGES, Children
 from deploy.embedded.console import Console
 from deploy.embedded.environment import Addresses
@@ -109,6 +109,7 @@ class Stack:
             memory=measure_stack(leashes=self._supervisor.pids(), supervisor=os.getpid()),
             engine=self._engine_text(),
             setup=self._setup,
+            fonts="" if await asyncio.to_thread(fonts.draws_chinese) else fonts.MISSING,
         )
         self._phase = "ready"
         self._write_status()
