@@ -62,7 +62,7 @@ class Message(TenantModel):
     """A question or an answer. An answer that another one took the place of is kept and shown to nobody (`superseded_at`).
 
     `shown_documents`: whose passages the model was given, whether it cited them or not; None of an answer from before this
-    was noted.
+    was noted. `searched_bases`: the knowledge bases that it was sought in, which a refusal names; None likewise.
     """
 
     conversation = models.ForeignKey(
@@ -86,6 +86,7 @@ class Message(TenantModel):
     reasoning_ms = models.PositiveIntegerField(null=True)
     superseded_at = models.DateTimeField(null=True)
     shown_documents = ArrayField(models.UUIDField(), null=True)
+    searched_bases = ArrayField(models.UUIDField(), null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="chat_message_tenant_id")]

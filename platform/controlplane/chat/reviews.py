@@ -3,7 +3,7 @@
 The database shows them (`app.reviews`), and lets a reviewer change none of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -18,11 +18,13 @@ from controlplane.chat.selectors import MessageView, matching, message_views
 from controlplane.core.days import begin_of
 from controlplane.core.models import first_id
 from controlplane.core.problems import not_found
-from controlplane.documents.models import Document
+from controlplane.documents.models import Document, KnowledgeBase
 from controlplane.identity.principal import Principal
+from rag.answering import RefusalReason, language_of, refusal_text
 
 # Ids are made by the clocks of several machines, a little before the rows are.
 _CLOCKS = timedelta(days=1)
+_REFUSALS = frozenset(reason.value for reason in RefusalReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +109,56 @@ def _as_readable(principal: Principal, views: Sequence[MessageView]) -> list[Mes
 
     A line that cites nothing, such as a table's, may rest on any document that the model was shown.
     A model reasons about all that it was given, so its reasoning takes more: every document that it was shown. And what
-    comes after an answer that is withheld may go back to it: there the reasoning and the rewritten question go as well.
+    comes after an answer that is withheld, or a refusal that named more, may go back to it: there the reasoning and the
+    rewritten question go as well.
     """
     readable = _readable(principal, views)
     shown: list[MessageView] = []
     hidden_before = False
-    for view in views:
+    for view, renamed in _naming_visible_bases(principal, views):
         message = view.message
         known = message.shown_documents is not None and readable.issuperset(message.shown_documents)
         cites_unreadable = any(c.citation.document_id not in readable for c in view.citations)
-        withheld = cites_unreadable or (not known and _says_more(view))
+        withheld = view.withheld or cites_unreadable or (not known and _says_more(view))
         if withheld:
             message.content, view = "", replace(view, withheld=True, citations=())
         if withheld or hidden_before or not known:
             message.reasoning = ""
         if hidden_before:
             message.standalone_question = ""
-        hidden_before = hidden_before or withheld
+        hidden_before = hidden_before or withheld or renamed
         shown.append(view)
     return shown
+
+
+def _naming_visible_bases(
+    principal: Principal, views: Sequence[MessageView]
+) -> Iterator[tuple[MessageView, bool]]:
+    """Each of them, and whether it is a refusal that named a knowledge base which the reviewer may not see: then it is put
+    into words again, without that name. One from before it was noted what was searched names none.
+    """
+    ids = {id_ for view in views for id_ in view.message.searched_bases or ()}
+    bases = KnowledgeBase.objects.filter(tenant_id=principal.tenant, pk__in=ids, owner="")
+    names = dict(bases.values_list("pk", "name"))
+    asked = ""
+    for view in views:
+        message = view.message
+        if message.role == MessageRole.QUESTION:
+            asked = message.content
+        searched = message.searched_bases
+        refused = message.role == MessageRole.ANSWER and message.status == MessageStatus.REFUSED
+        if not refused or (searched is not None and names.keys() >= set(searched)):
+            yield view, False
+        elif message.reason not in _REFUSALS:
+            yield replace(view, withheld=True), True
+        else:
+            before, message.content = message.content, _refusal_again(message, asked, names)
+            yield view, message.content != before
+
+
+def _refusal_again(message: Message, asked: str, names: Mapping[UUID, str]) -> str:
+    visible = [names[id_] for id_ in message.searched_bases or () if id_ in names]
+    return refusal_text(reason=RefusalReason(message.reason), language=language_of(asked), searched=visible)
 
 
 def _says_more(view: MessageView) -> bool:

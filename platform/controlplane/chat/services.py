@@ -333,6 +333,7 @@ def _store_answer(received: ReceivedQuestion, outcome: Outcome) -> None:
         total_ms=outcome.timings.total_ms,
         reasoning_ms=outcome.timings.reasoning_ms,
         shown_documents=list(outcome.shown_documents),
+        searched_bases=list(received.knowledge_base_ids),
     )
     Citation.objects.bulk_create(
         Citation(

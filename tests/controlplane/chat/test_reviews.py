@@ -1,5 +1,6 @@
 """Reading along: whose conversations a reviewer sees, what is withheld, and that each opening is on record."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,8 @@ from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import Document
 from controlplane.identity.models import KeyScope, User
 from controlplane.tenants.models import Role
-from tests.controlplane.chat.conversations import add_answer, hold
+from rag.answering import RefusalReason, refusal_text
+from tests.controlplane.chat.conversations import Held, add_answer, hold
 from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.knowledge import Text, make_assistant, make_base
 from tests.controlplane.organisations import Organisation, client_of
@@ -37,6 +39,7 @@ class House:
     asker: User
     manager: User
     reader: APIClient
+    base: UUID
     rules: UUID
     secret: UUID
 
@@ -58,6 +61,7 @@ def house(organisation: Organisation) -> House:
         organisation.member(organisation.finance, clearance=Secrecy.SECRET),
         manager,
         signed_in(manager),
+        base,
         ids["办法"],
         ids["密件"],
     )
@@ -142,6 +146,66 @@ def test_a_line_that_cites_nothing_may_rest_on_whatever_was_shown(house: House, 
     answer = house.reader.get(held.review).json()["messages"][1]
     assert answer["withheld"] is shows_secret
     assert ("8800" in answer["content"]) is not shows_secret
+
+
+def refuse(held: Held, *, naming: Mapping[UUID, str], known: bool = True) -> None:
+    """The answer as a refusal that names what was searched."""
+    text = refusal_text(reason=RefusalReason.NOTHING_FOUND, language="zh", searched=[*naming.values()])
+    with tenant_scope(held.answer.tenant_id):
+        Message.objects.filter(pk=held.answer.pk).update(
+            status=MessageStatus.REFUSED,
+            reason=RefusalReason.NOTHING_FOUND,
+            content=text,
+            searched_bases=list(naming) if known else None,
+        )
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_refusal_names_no_base_that_the_reviewer_may_not_see(house: House, known: bool) -> None:
+    """Asked by somebody of two departments; the manager of one of them reads along."""
+    closed = make_base(department=house.organisation.energy, name="并购计划", texts=[])
+    held = hold(asker=house.asker, assistant=house.assistant)
+    refuse(held, naming={house.base: "制度", closed: "并购计划"}, known=known)
+    with tenant_scope(house.organisation.tenant.pk):
+        Message.objects.create(
+            tenant_id=house.assistant.tenant_id,
+            conversation=held.conversation,
+            role=MessageRole.QUESTION,
+            status=MessageStatus.ANSWERED,
+            content="还有呢？",
+            standalone_question="并购计划里还有什么？",
+        )
+        add_answer(held.conversation, cites=[house.rules])
+    body = house.reader.get(held.review)
+    assert "并购计划" not in body.content.decode()
+    _question, refusal, _second, later = body.json()["messages"]
+    named = ["制度"] if known else []
+    assert (refusal["withheld"], refusal["content"]) == (
+        False,
+        refusal_text(reason=RefusalReason.NOTHING_FOUND, language="zh", searched=named),
+    )
+    assert (later["content"], later["reasoning"]) == ("最高不超过70%[1]。", "")
+    own = signed_in(house.asker).get(f"/api/v1/conversations/{held.conversation.pk}").json()
+    assert "并购计划" in own["messages"][1]["content"]
+
+
+def test_a_refusal_names_what_the_reviewer_may_see(house: House) -> None:
+    held = hold(asker=house.asker, assistant=house.assistant)
+    refuse(held, naming={house.base: "制度"})
+    with tenant_scope(house.organisation.tenant.pk):
+        add_answer(held.conversation, cites=[house.rules])
+    _question, refusal, later = house.reader.get(held.review).json()["messages"]
+    assert "已检索：制度。" in refusal["content"]
+    assert later["reasoning"] == "查第十二条。"
+
+
+def test_a_refusal_for_a_reason_that_is_not_known_any_more_is_withheld(house: House) -> None:
+    held = hold(asker=house.asker, assistant=house.assistant)
+    refuse(held, naming={house.base: "制度"}, known=False)
+    with tenant_scope(house.organisation.tenant.pk):
+        Message.objects.filter(pk=held.answer.pk).update(reason="of old")
+    refusal = house.reader.get(held.review).json()["messages"][1]
+    assert (refusal["withheld"], refusal["content"]) == (True, "")
 
 
 def test_an_answer_that_cites_what_was_deleted_is_withheld(house: House) -> None:

@@ -153,6 +153,7 @@ def test_too_thin_evidence_is_refused_without_asking_the_engine(
     assert answer.choices[0].message.content.startswith("Sorry, the documents do not hold the answer")
     assert "Searched: 制度." in answer.choices[0].message.content
     assert engine.requests == []
+    assert messages_of(bank)[1].searched_bases == [bank.base]
     assert [event.action for event in events_of(bank)] == ["question.asked", "answer.refused"]
 
 
