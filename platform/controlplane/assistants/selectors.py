@@ -11,6 +11,8 @@ from controlplane.assistants.models import Assistant, AssistantAccess, Assistant
 from controlplane.core.problems import Conflict, not_found
 from controlplane.documents.models import KnowledgeBase
 from controlplane.identity.principal import Principal
+from controlplane.tenants.models import Department
+from controlplane.tenants.selectors import department_get
 
 
 def _visible(principal: Principal) -> QuerySet[Assistant]:
@@ -26,7 +28,11 @@ def _visible(principal: Principal) -> QuerySet[Assistant]:
 
 def assistant_list(*, principal: Principal) -> QuerySet[Assistant]:
     """Those that the principal may ask; to who looks after their department also those that are switched off."""
-    return _visible(principal).filter(Q(enabled=True) | Q(department_id__in=principal.write_departments))
+    return _visible(principal).filter(Q(enabled=True) | _looked_after(principal))
+
+
+def _looked_after(principal: Principal) -> Q:
+    return Q(department_id__in=principal.write_departments | principal.review_departments)
 
 
 def usable_assistant_list(*, principal: Principal) -> QuerySet[Assistant]:
@@ -42,11 +48,28 @@ def managed_assistant_list(*, principal: Principal) -> QuerySet[Assistant]:
 
 
 def assistant_get(*, principal: Principal, slug: str) -> Assistant:
-    """Raises NotFound, also for an assistant that the principal may not ask."""
-    assistant = _visible(principal).filter(slug=slug).first()
+    """Of `assistant_list`. Raises NotFound, also for an assistant that the principal may not ask."""
+    return _of_slug(assistant_list(principal=principal), slug)
+
+
+def _of_slug(assistants: QuerySet[Assistant], slug: str) -> Assistant:
+    assistant = assistants.filter(slug=slug).first()
     if assistant is None:
         raise not_found(kind=_("assistant"), id=slug)
     return assistant
+
+
+def branded_department(*, principal: Principal, key: str) -> Department:
+    """One whose name and logo the principal is shown: that they read, or that has an assistant which they may ask.
+
+    Raises NotFound.
+    """
+    department = department_get(tenant_id=principal.tenant, key=key)
+    if department.pk in principal.read_departments:
+        return department
+    if not usable_assistant_list(principal=principal).filter(department=department).exists():
+        raise not_found(kind=_("department"), id=key)
+    return department
 
 
 def assistant_of_base(*, principal: Principal, base_id: UUID) -> Assistant | None:
@@ -62,7 +85,7 @@ def assistant_of_base(*, principal: Principal, base_id: UUID) -> Assistant | Non
 
 def assistant_to_ask(*, principal: Principal, slug: str) -> Assistant:
     """Raises NotFound, and Conflict for one that is switched off."""
-    assistant = assistant_get(principal=principal, slug=slug)
+    assistant = _of_slug(_visible(principal), slug)
     if not assistant.enabled:
         raise Conflict(
             code="assistant_disabled",

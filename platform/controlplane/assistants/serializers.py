@@ -18,8 +18,10 @@ class BrandSerializer(serializers.Serializer[Any]):
 
 
 class AssistantSerializer(serializers.ModelSerializer[Assistant]):
-    """`brands` in the context are those of `tenants.brands`, read once for a list."""
+    """In the context: `brands` of `tenants.brands`, read once for a list, and `looked_after`, the departments of which the
+    reader sees more than who only asks."""
 
+    instructions = serializers.SerializerMethodField(help_text="null to who may only ask it")
     brand = serializers.SerializerMethodField()
     department = serializers.SlugRelatedField[Department](slug_field="slug", read_only=True)
     model = serializers.SerializerMethodField(help_text="what to send as `model` to /v1/chat/completions")
@@ -52,6 +54,10 @@ class AssistantSerializer(serializers.ModelSerializer[Assistant]):
         path = f"/api/v1/departments/{brand.slug}/logo?v={brand.logo[:8]}"
         logo_url = settings.BASE_URL.rstrip("/") + path if brand.logo else None
         return {"name": brand.name, "color": brand.color, "logo_url": logo_url}
+
+    def get_instructions(self, assistant: Assistant) -> str | None:
+        looked_after = assistant.department_id in self.context.get("looked_after", ())
+        return assistant.instructions if looked_after else None
 
     def get_model(self, assistant: Assistant) -> str:
         return f"assistant:{assistant.slug}"

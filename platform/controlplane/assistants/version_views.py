@@ -20,14 +20,14 @@ from controlplane.assistants.selectors import (
     version_list,
 )
 from controlplane.assistants.services import assistant_restore
+from controlplane.assistants.views import AssistantView
 from controlplane.identity.actors import actors_of
-from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required
 from controlplane.tenants.models import Department
 
 
-class _ManagedAssistantView(PrincipalView):
+class _ManagedAssistantView(AssistantView):
     permission_classes = (scope_required(KeyScope.DOCUMENTS_WRITE),)
 
     def assistant(self, slug: str) -> Assistant:
@@ -62,7 +62,7 @@ class VersionRestore(_ManagedAssistantView):
             number=number,
             based_on=data["version"],
         )
-        return Response(shapes.AssistantDetailSerializer(assistant).data)
+        return self.shown(assistant)
 
 
 class Access(_ManagedAssistantView):

@@ -3,11 +3,13 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.assistants import serializers as shapes
 from controlplane.assistants.content import FIELDS, AssistantContent
+from controlplane.assistants.models import Assistant
 from controlplane.assistants.selectors import assistant_get, assistant_list
 from controlplane.assistants.services import (
     assistant_change,
@@ -26,12 +28,25 @@ def _content(data: dict[str, Any]) -> AssistantContent:
     return AssistantContent(**{name: data[name] for name in FIELDS})
 
 
-class Assistants(PrincipalView):
-    permission_classes = (scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),)
+class AssistantView(PrincipalView):
+    permission_classes: tuple[type[BasePermission], ...] = (
+        scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),
+    )
+
+    def shown(self, assistant: Assistant, *, status: int = 200) -> Response:
+        context = {"looked_after": self.principal.write_departments}
+        return Response(shapes.AssistantDetailSerializer(assistant, context=context).data, status=status)
+
+
+class Assistants(AssistantView):
     serializer_class = shapes.AssistantSerializer
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "brands": brands(tenant_id=self.principal.tenant)}
+        return {
+            **super().get_serializer_context(),
+            "brands": brands(tenant_id=self.principal.tenant),
+            "looked_after": self.principal.write_departments,
+        }
 
     @extend_schema(responses=shapes.AssistantSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -47,16 +62,14 @@ class Assistants(PrincipalView):
             content=_content(data),
             knowledge_bases=data["knowledge_bases"],
         )
-        return Response(shapes.AssistantDetailSerializer(assistant).data, status=201)
+        return self.shown(assistant, status=201)
 
 
-class AssistantDetail(PrincipalView):
-    permission_classes = (scope_required(KeyScope.CHAT, KeyScope.DOCUMENTS_WRITE),)
-
+class AssistantDetail(AssistantView):
     @extend_schema(responses=shapes.AssistantDetailSerializer)
     def get(self, request: Request, slug: str) -> Response:
         assistant = assistant_get(principal=self.principal, slug=slug)
-        return Response(shapes.AssistantDetailSerializer(assistant).data)
+        return self.shown(assistant)
 
     @extend_schema(request=shapes.AssistantVersioned, responses=shapes.AssistantDetailSerializer)
     def put(self, request: Request, slug: str) -> Response:
@@ -69,7 +82,7 @@ class AssistantDetail(PrincipalView):
             based_on=data["version"],
             note=data["note"],
         )
-        return Response(shapes.AssistantDetailSerializer(assistant).data)
+        return self.shown(assistant)
 
     @extend_schema(request=shapes.AssistantSwitch, responses=shapes.AssistantDetailSerializer)
     def patch(self, request: Request, slug: str) -> Response:
@@ -80,7 +93,7 @@ class AssistantDetail(PrincipalView):
             assistant=assistant_get(principal=self.principal, slug=slug),
             enabled=data["enabled"],
         )
-        return Response(shapes.AssistantDetailSerializer(assistant).data)
+        return self.shown(assistant)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, slug: str) -> Response:

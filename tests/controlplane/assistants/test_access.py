@@ -5,15 +5,19 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.conf import settings
 from rest_framework.test import APIClient
 
 from controlplane.assistants.models import Assistant, AssistantAccess
 from controlplane.audit.selectors import event_list
 from controlplane.core.scope import tenant_scope
 from controlplane.identity.models import KeyScope, User
+from controlplane.tenants.models import Role
 from tests.controlplane.assistants.test_assistants_api import URL, body, knowledge_base
 from tests.controlplane.identity.test_sessions import signed_in
-from tests.controlplane.organisations import Organisation, make_organisation
+from tests.controlplane.organisations import Organisation, client_of, make_organisation
+from tests.controlplane.tenants.test_brands import API as DEPARTMENTS
+from tests.controlplane.tenants.test_brands import admin_of, picture, put_logo
 
 ONE = f"{URL}/rules"
 
@@ -135,12 +139,60 @@ def test_switched_off_it_answers_nobody_and_only_its_managers_list_it(
     off = manager.patch(ONE, {"enabled": False}, format="json")
     assert (off.status_code, off.json()["enabled"]) == (200, False)
     assert (listed(reader), listed(manager)) == ([], ["rules"])
+    assert (reader.get(ONE).status_code, manager.get(ONE).status_code) == (404, 200)
     for client in (reader, manager):
         refused = client.post("/api/v1/conversations", {"assistant": "rules"}, format="json")
         assert (refused.status_code, refused.json()["code"]) == (409, "assistant_disabled")
     assert manager.patch(ONE, {"enabled": True}, format="json").json()["enabled"] is True
     assert listed(reader) == ["rules"]
     assert reader.post("/api/v1/conversations", {"assistant": "rules"}, format="json").status_code == 201
+
+
+def test_instructions_are_shown_to_who_looks_after_it_alone(
+    organisation: Organisation, manager: APIClient
+) -> None:
+    changed = manager.put(ONE, {"name": "制度助手", "instructions": "只引用现行制度。"}, format="json")
+    assert changed.json()["instructions"] == "只引用现行制度。"
+    assert opened(manager, departments=["energy"]).status_code == 200
+    askers = [
+        signed_in(organisation.member(organisation.finance)),
+        signed_in(organisation.member(organisation.energy, Role.ADMIN)),
+        organisation.key(organisation.finance, KeyScope.CHAT).client,
+        organisation.key(organisation.energy).client,
+    ]
+    for asker in askers:
+        shown = [asker.get(ONE).json(), *asker.get(URL).json()["results"]]
+        assert [assistant["instructions"] for assistant in shown] == [None, None]
+    person = signed_in(organisation.member(organisation.finance, Role.MANAGER))
+    token = client_of(person.get("/api/v1/session/token").json()["token"])
+    shown = [client.get(ONE).json()["instructions"] for client in (person, token)]
+    assert shown == ["只引用现行制度。", None]
+    assert person.get(URL).json()["results"][0]["instructions"] == "只引用现行制度。"
+    restored = manager.post(f"{ONE}/versions/1/restore", {}, format="json")
+    assert restored.json()["instructions"] == ""
+
+
+def test_the_logo_of_an_assistant_is_shown_to_who_may_ask_it(
+    organisation: Organisation, manager: APIClient
+) -> None:
+    """Of its department alone, and while it is switched on and opened."""
+    assert put_logo(admin_of(organisation, organisation.root), "finance", picture()).status_code == 204
+    guest = organisation.key(organisation.energy, KeyScope.CHAT).client
+    logos = f"{DEPARTMENTS}/finance/logo", f"{DEPARTMENTS}/lending/logo", f"{DEPARTMENTS}/root/logo"
+    assert [guest.get(logo).status_code for logo in logos] == [404, 404, 404]
+    opened(manager, departments=["energy"])
+    [shown] = guest.get(URL).json()["results"]
+    assert guest.get(shown["brand"]["logo_url"].removeprefix(settings.BASE_URL)).status_code == 200
+    assert [guest.get(logo).status_code for logo in logos] == [200, 404, 404]
+    assert guest.get(f"{DEPARTMENTS}/finance").status_code in (403, 404)
+    for change in ({"enabled": False}, {"enabled": True}):
+        manager.patch(ONE, change, format="json")
+        assert guest.get(logos[0]).status_code == (200 if change["enabled"] else 404)
+    writer = organisation.key(organisation.energy, *KeyScope.values).client
+    assert put_logo(writer, "finance", picture()).status_code == 404
+    assert writer.delete(logos[0]).status_code == 404
+    opened(manager, departments=[])
+    assert guest.get(logos[0]).status_code == 404
 
 
 def settings_of(user: User, *, tenant: UUID, departments: list[UUID], belongs: list[UUID]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.api.rest import serializers as shapes
+from controlplane.assistants.selectors import branded_department
 from controlplane.core.api import IMAGE_HEADERS, AnyAccepted
 from controlplane.core.problems import NotFound
 from controlplane.documents.uploads import ENVELOPE_BYTES
@@ -124,7 +125,7 @@ class DepartmentLogo(PrincipalView):
 
     @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY, 304: None})
     def get(self, request: Request, key: str) -> HttpResponseBase:
-        department = visible_department(principal=self.principal, key=key)
+        department = branded_department(principal=self.principal, key=key)
         logo = logo_of(tenant_id=self.principal.tenant, department_id=department.pk)
         if logo is None:
             raise NotFound(code="no_logo", detail=_("Neither this department nor one above it has a logo."))
