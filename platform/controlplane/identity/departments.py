@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.core.problems import Forbidden
+from controlplane.core.problems import Forbidden, not_found
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey
 from controlplane.identity.principal import Principal
@@ -86,7 +86,7 @@ def department_logo_remove_by(*, principal: Principal, department: Department) -
 
 @transaction.atomic
 def department_delete_by(*, principal: Principal, department: Department) -> None:
-    """Raises Forbidden, Conflict for one that is not empty.
+    """Raises Forbidden, Conflict for one that is not empty: also of usage (`metering.departments.department_dissolve`).
 
     Keys that have ended are no content: they go with it, as every key that they made has ended too. The trail keeps them.
     """
@@ -94,6 +94,15 @@ def department_delete_by(*, principal: Principal, department: Department) -> Non
     dead = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
     ApiKey.objects.filter(dead, tenant_id=principal.tenant, department=department).delete()
     department_delete(tenant_id=principal.tenant, actor=principal.actor, department=department)
+
+
+def department_hold(*, principal: Principal, department: Department) -> Department:
+    """The department as it is now, for who administers it: until the commit nobody moves it. Raises Forbidden, NotFound."""
+    _lock_administered(principal, department)
+    held = Department.objects.filter(tenant_id=principal.tenant, pk=department.pk).first()
+    if held is None:
+        raise not_found(kind=_("department"), id=department.slug)
+    return held
 
 
 def _lock_administered(principal: Principal, department: Department) -> None:

@@ -91,11 +91,11 @@ def stored_usage(*, tenant_id: UUID, start: datetime, end: datetime) -> list[Cou
     """The rows of the roll-up themselves."""
     rows = HourlyUsage.objects.filter(tenant_id=tenant_id, hour__gte=start, hour__lt=end)
     return [
-        Counted(row.hour, row.department_id, row.assistant_id, row.model, _figures_of(row)) for row in rows
+        Counted(row.hour, row.department_id, row.assistant_id, row.model, figures_of(row=row)) for row in rows
     ]
 
 
-def _figures_of(row: HourlyUsage) -> Figures:
+def figures_of(*, row: HourlyUsage) -> Figures:
     values = {name: getattr(row, name) for name in FIELDS}
     return Figures(**values | {name: tuple(values[name]) for name in ("first_token", "total")})
 

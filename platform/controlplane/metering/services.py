@@ -13,7 +13,7 @@ from controlplane.identity.principal import Principal
 from controlplane.metering.aggregation import count_messages
 from controlplane.metering.figures import FIELDS, NOTHING, Counted, Figures
 from controlplane.metering.models import HourlyUsage, UsageProgress
-from controlplane.metering.selectors import changed_hours, first_hour, stored_usage
+from controlplane.metering.selectors import changed_hours, figures_of, first_hour, stored_usage
 from controlplane.metering.spans import HOUR, UsageQuery, hour_of
 
 # An answer is stored, and its question changed, after the hour that both belong to: it is counted again for so long.
@@ -101,6 +101,31 @@ def _by_hour(counted: Collection[Counted]) -> dict[datetime, Figures]:
     for one in counted:
         hours[one.hour] = hours.get(one.hour, NOTHING) + one.figures
     return hours
+
+
+@transaction.atomic
+def usage_move(*, tenant_id: UUID, department_id: UUID, to_id: UUID) -> None:
+    """Have all that was counted of one department counted with another: hours that both have are added up."""
+    with tenant_scope(tenant_id):
+        # No hour is counted meanwhile.
+        UsageProgress.objects.select_for_update().filter(tenant_id=tenant_id).first()
+        own = HourlyUsage.objects.filter(tenant_id=tenant_id)
+        leaving = own.filter(department_id=department_id)
+        there = {_place(row): row for row in own.filter(department_id=to_id, hour__in=leaving.values("hour"))}
+        merged: list[Counted] = []
+        gone: list[UUID] = []
+        for row in leaving.iterator(chunk_size=1000):
+            if twin := there.get(_place(row)):
+                gone += [row.pk, twin.pk]
+                figures = figures_of(row=row) + figures_of(row=twin)
+                merged.append(Counted(row.hour, to_id, row.assistant_id, row.model, figures))
+        own.filter(pk__in=gone).delete()
+        leaving.update(department_id=to_id)
+        HourlyUsage.objects.bulk_create([_row(tenant_id, one) for one in merged], batch_size=1000)
+
+
+def _place(row: HourlyUsage) -> tuple[datetime, UUID | None, str]:
+    return row.hour, row.assistant_id, row.model
 
 
 def _row(tenant_id: UUID, one: Counted) -> HourlyUsage:

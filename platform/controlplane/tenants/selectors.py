@@ -115,7 +115,7 @@ _CONTENTS = {
     "documents.KnowledgeBase": _("knowledge bases"),
     "assistants.Assistant": _("assistants"),
 }
-# They follow what is counted already, outlive the department as a record, or go with it.
+# They follow what is counted already, are the department's above from then on, or go with it.
 _UNCOUNTED = frozenset(
     {
         "documents.Document",

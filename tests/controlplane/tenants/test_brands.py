@@ -311,7 +311,7 @@ def test_past_conversations_do_not_keep_a_department(organisation: Organisation)
         )
     assert admin_of(organisation, organisation.root).delete(f"{API}/lending").status_code == 204
     with tenant_scope(organisation.tenant.pk):
-        assert Conversation.objects.get(pk=conversation.pk).department_id is None
+        assert Conversation.objects.get(pk=conversation.pk).department_id == organisation.finance.pk
 
 
 def test_what_is_in_the_way_is_said(organisation: Organisation) -> None:

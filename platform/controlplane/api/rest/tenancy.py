@@ -22,7 +22,6 @@ from controlplane.documents.uploads import ENVELOPE_BYTES
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.departments import (
     department_change_by,
-    department_delete_by,
     department_logo_remove_by,
     department_logo_set_by,
 )
@@ -30,6 +29,7 @@ from controlplane.identity.founding import FirstPerson, tenant_found
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import PlatformAdmin, SignedIn, scope_required
 from controlplane.identity.selectors import visible_department
+from controlplane.metering.departments import department_dissolve
 from controlplane.tenants import logos
 from controlplane.tenants.brands import logo_of
 from controlplane.tenants.selectors import department_get, department_list, tenant_get, tenant_list
@@ -106,7 +106,7 @@ class DepartmentDetail(PrincipalView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key: str) -> Response:
         department = visible_department(principal=self.principal, key=key)
-        department_delete_by(principal=self.principal, department=department)
+        department_dissolve(principal=self.principal, department=department)
         return Response(status=204)
 
 

@@ -21,12 +21,12 @@ from controlplane.core.problems import Problem
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.departments import (
     department_change_by,
-    department_delete_by,
     department_logo_remove_by,
     department_logo_set_by,
 )
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import visible_department
+from controlplane.metering.departments import department_dissolve
 from controlplane.tenants.brands import brands
 from controlplane.tenants.logos import MOST_BYTES
 from controlplane.tenants.models import Department as DepartmentRow
@@ -281,7 +281,7 @@ class DepartmentDelete(Department):
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         department = self.administered(slug)
-        department_delete_by(principal=self.principal, department=department)
+        department_dissolve(principal=self.principal, department=department)
         messages.success(request, _("The department “%(name)s” was deleted.") % {"name": department.name})
         return back_to(reverse("console:departments"))
 

@@ -1,0 +1,26 @@
+"""Deleting a department that was asked: what was counted of it, and said in it, belongs to the one above from then on."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from controlplane.chat.departments import conversations_move
+from controlplane.identity.departments import department_delete_by, department_hold
+from controlplane.identity.principal import Principal
+from controlplane.metering.services import usage_move
+from controlplane.tenants.models import Department
+
+
+@transaction.atomic
+def department_dissolve(*, principal: Principal, department: Department) -> None:
+    """Raises Forbidden, NotFound, and Conflict for one that is not empty: then nothing has moved."""
+    held = department_hold(principal=principal, department=department)
+    if held.parent_id is not None:
+        _move(held.tenant_id, held.pk, held.parent_id)
+    department_delete_by(principal=principal, department=held)
+
+
+def _move(tenant_id: UUID, department_id: UUID, parent_id: UUID) -> None:
+    # The usage first, for its lock: an hour that is counted again finds the conversations where their usage is.
+    usage_move(tenant_id=tenant_id, department_id=department_id, to_id=parent_id)
+    conversations_move(tenant_id=tenant_id, department_id=department_id, to_id=parent_id)
