@@ -20,16 +20,18 @@ class DepartmentCounts:
 
 
 def department_counts(*, tenant_id: UUID) -> Mapping[UUID, DepartmentCounts]:
-    """Of each department itself, without those beneath it; numbers only, whoever asks. Three queries."""
+    """Of each department itself, without those beneath it; numbers only, whoever asks. Three queries.
+
+    Without what people attached to conversations of their own.
+    """
     with tenant_scope(tenant_id):
         members, bases, assistants = (
-            dict(
-                model.objects.filter(tenant_id=tenant_id)
-                .order_by()
-                .values_list("department_id")
-                .annotate(Count("pk"))
+            dict(rows.order_by().values_list("department_id").annotate(Count("pk")))
+            for rows in (
+                Membership.objects.filter(tenant_id=tenant_id),
+                KnowledgeBase.objects.filter(tenant_id=tenant_id, owner=""),
+                Assistant.objects.filter(tenant_id=tenant_id),
             )
-            for model in (Membership, KnowledgeBase, Assistant)
         )
     return {
         id_: DepartmentCounts(members.get(id_, 0), bases.get(id_, 0), assistants.get(id_, 0))

@@ -37,9 +37,9 @@ class EmbeddingService:
 
 
 def space_uses(*, tenant_id: UUID) -> list[SpaceUse]:
-    """Newest first. Numbers of all bases, whoever asks. Three queries."""
+    """Newest first. Numbers of all bases but the files of conversations, whoever asks. Three queries."""
     with tenant_scope(tenant_id):
-        bases = KnowledgeBase.objects.filter(tenant_id=tenant_id)
+        bases = KnowledgeBase.objects.filter(tenant_id=tenant_id, owner="")
         searched = dict(bases.values_list("space_id").annotate(Count("pk")).order_by())
         filling = dict(bases.values_list("next_space_id").annotate(Count("pk")).order_by())
         return [

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 
+from controlplane.assistants.departments import DepartmentCounts, department_counts
+from controlplane.chat.models import Conversation
 from controlplane.console.views import models as views
 from controlplane.core.scope import tenant_scope
 from controlplane.documents import spaces
 from controlplane.documents.models import EmbeddingSpace, KnowledgeBase
+from controlplane.documents.spaces import space_uses
 from controlplane.serving.registry import Registry
-from controlplane.tenants.models import Role
+from controlplane.tenants.models import Department, Role
 from inference.client import EngineTimeouts
 from inference.endpoints import parse_endpoints
 from inference.errors import EngineUnavailable
@@ -89,6 +92,21 @@ def test_without_engines_the_page_says_how_to_name_them(
     assert "/models/engines" not in page
 
 
+def attach_to_nothing(department: Department, space: EmbeddingSpace) -> None:
+    """What somebody brought along for a conversation of their own: no base of the organisation."""
+    with tenant_scope(department.tenant_id):
+        conversation = Conversation.objects.create(tenant_id=department.tenant_id, actor="user:1")
+        KnowledgeBase.objects.create(
+            tenant_id=department.tenant_id,
+            name="files",
+            department=department,
+            space=space,
+            next_space=space,
+            owner="user:1",
+            conversation=conversation.pk,
+        )
+
+
 def test_a_silent_embedding_service_is_no_error_and_spaces_are_counted(
     organisation: Organisation, other: Organisation, silence: None
 ) -> None:
@@ -99,12 +117,17 @@ def test_a_silent_embedding_service_is_no_error_and_spaces_are_counted(
             )
             for name in names:
                 KnowledgeBase.objects.create(tenant=org.tenant, name=name, department=org.energy, space=space)
+            attach_to_nothing(org.energy, space)
     client = signed_in(organisation.member(organisation.finance, Role.MANAGER))
     part = client.get("/models/embedding", headers={"Accept-Language": "en"}).text
     assert "does not answer" in part
     assert "model-a" in part
     assert "model-c" not in part
     assert ">2</td>" in part
+    [use] = space_uses(tenant_id=organisation.tenant.pk)
+    assert (use.bases, use.filling) == (2, 0)
+    counts = department_counts(tenant_id=organisation.tenant.pk)
+    assert counts[organisation.energy.pk] == DepartmentCounts(bases=2)
 
 
 def test_a_state_has_a_beginning_and_is_asked_anew_only_after_a_while(
