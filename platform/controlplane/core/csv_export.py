@@ -20,8 +20,8 @@ Cell = str | int | float | None
 T = TypeVar("T")
 # Excel takes a file without it for one in the machine's old code page.
 _BOM = "\ufeff"
-# What a spreadsheet takes for the beginning of a formula, and what it skips before it looks.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for the beginning of a formula, those of a Chinese one too, and what it skips before it looks.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,18 @@ def csv_text(rows: Sequence[Sequence[Cell]]) -> str:
 
 
 def _guarded(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and _may_be_formula(cell) else cell
+
+
+def _may_be_formula(text: str) -> bool:
+    # Also one that is marked: it comes back as it was.
+    return text.lstrip("'").startswith(_FORMULA)
+
+
+def unguarded(text: str) -> str:
+    """A text that `csv_text` may have marked, as it was."""
+    marked = text.startswith("'") and _may_be_formula(text)
+    return text[1:] if marked else text
 
 
 def _first(header: Sequence[str]) -> bytes:

@@ -8,19 +8,49 @@ import pytest
 from django.core.handlers.asgi import ASGIRequest
 from django.test import RequestFactory
 
-from controlplane.core.csv_export import Block, csv_response, csv_text
+from controlplane.core.csv_export import Block, csv_response, csv_text, unguarded
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(“x”)", "-"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "=HYPERLINK(“x”)",
+        "-",
+        "\n=1",
+        "＝1+1",
+        "＋1",
+        "－1",
+        "＠A1",
+    ],
+)
 def test_a_text_that_would_be_a_formula_is_marked_as_text(text: str) -> None:
     [row] = csv.reader(StringIO(csv_text([[text]]), newline=""))
     assert row == [f"'{text}"]
 
 
-@pytest.mark.parametrize("cell", ["a=1", "2026-11-25", "", "渠", 'say "no"', "a,b", "two\nlines", " =1"])
+@pytest.mark.parametrize(
+    "cell", ["a=1", "2026-11-25", "", "渠", 'say "no"', "a,b", "two\nlines", " =1", "'a'", "'"]
+)
 def test_other_texts_are_as_they_are(cell: str) -> None:
     [row] = csv.reader(StringIO(csv_text([[cell]]), newline=""))
     assert row == [cell]
+
+
+@pytest.mark.parametrize("text", ["=1", "'=1", "''-", "a", "'a", "", "'", "＝", "\n+"])
+def test_what_was_marked_is_read_back_as_it_was(text: str) -> None:
+    [[cell]] = csv.reader(StringIO(csv_text([[text]]), newline=""))
+    assert unguarded(cell) == text
+
+
+@pytest.mark.parametrize("text", ["'=1", "''＠"])
+def test_a_text_that_has_a_mark_gets_another(text: str) -> None:
+    assert csv_text([[text]]) == f"'{text}\r\n"
 
 
 def test_numbers_stay_numbers() -> None:
