@@ -9,6 +9,7 @@ from io import StringIO
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from controlplane.core.csv_export import unguarded
 from controlplane.core.problems import InvalidInput
 from controlplane.core.secrecy import Secrecy
 from controlplane.tenants.models import Role
@@ -36,7 +37,11 @@ _LANGUAGES = ("en", "zh-hans")
 
 @dataclass(frozen=True, slots=True)
 class PeopleLine:
-    """A line as it was written; `number` counts as a text editor does, from 1 for the headings."""
+    """A line as it was written; `number` counts as a text editor does, from 1 for the headings.
+
+    An empty role or clearance leaves what somebody has in the department; who is new there is a member, cleared for what is
+    internal.
+    """
 
     number: int
     email: str
@@ -70,7 +75,7 @@ def people_lines(*, content: bytes) -> list[PeopleLine]:
 
 
 def role_of(text: str) -> Role | None:
-    """By its name in the API or as either language says it; a member where nothing is written."""
+    """By its name in the API or as either language says it."""
     value = _said()[0].get(text.lower())
     return None if value is None else Role(value)
 
@@ -82,8 +87,8 @@ def clearance_of(text: str) -> Secrecy | None:
 
 @cache
 def _said() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    roles: dict[str, str] = {"": Role.MEMBER}
-    levels: dict[str, str] = {"": Secrecy.INTERNAL.slug}
+    roles: dict[str, str] = {}
+    levels: dict[str, str] = {}
     for language in _LANGUAGES:
         with translation.override(language):
             roles |= {str(role.label).lower(): role.value for role in Role}
@@ -118,7 +123,11 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _line(number: int, columns: list[str], cells: list[str]) -> PeopleLine:
-    said = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name in COLUMNS}
+    said = {
+        name: unguarded(cell.strip()).strip()
+        for name, cell in zip(columns, cells, strict=False)
+        if name in COLUMNS
+    }
     return PeopleLine(number=number, email=said.pop("email", "").lower(), **said)
 
 

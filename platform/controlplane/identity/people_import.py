@@ -1,7 +1,7 @@
 """Bringing in a list of people: first what each line would do, then all of them or none."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
@@ -159,12 +159,12 @@ class _Known:
     def __init__(self, principal: Principal, lines: Sequence[PeopleLine]) -> None:
         self._principal = principal
         self._seen: set[tuple[str, UUID]] = set()
-        departments = Department.objects.filter(
-            tenant_id=principal.tenant, pk__in=principal.admin_departments
+        departments = list(
+            Department.objects.filter(tenant_id=principal.tenant, pk__in=principal.admin_departments)
         )
-        names = Counter(d.name.lower() for d in departments)
-        self._departments = {d.name.lower(): d for d in departments if names[d.name.lower()] == 1}
-        self._departments |= {d.slug: d for d in departments}
+        self._departments = {d.slug: d for d in departments}
+        self._folded = _unambiguous((d.name.lower(), d) for d in departments)
+        self._folded |= _unambiguous((d.slug.lower(), d) for d in departments)
         emails = {line.email for line in lines}
         with platform_scope():  # an address may be taken by somebody whom the tenant does not see
             self._users = {u.email: u for u in User.objects.filter(email__in=emails)}
@@ -185,42 +185,58 @@ class _Known:
 
     def _planned(self, line: PeopleLine) -> PlannedLine:
         _check_texts(line)
-        department, role, clearance = self._department(line), role_of(line.role), clearance_of(line.clearance)
-        if role is None:
-            raise _LineError(_("There is no role “%(role)s”.") % {"role": line.role})
-        if clearance is None:
-            raise _LineError(_("There is no clearance “%(level)s”.") % {"level": line.clearance})
+        department, user = self._department(line), self._users.get(line.email)
         if (line.email, department.pk) in self._seen:
             raise _LineError(_("The person and the department stand in an earlier line."))
         self._seen.add((line.email, department.pk))
-        check_grant(self._principal, department, role, clearance)
+        present = self._memberships.get((user.pk, department.pk)) if user else None
+        role, clearance = _asked(line, present)
         planned = PlannedLine(line=line, outcome="new", department=department, role=role, clearance=clearance)
-        user = self._users.get(line.email)
+        if present is not None:
+            return self._of_member(present, department, planned)
+        check_grant(self._principal, department, role, clearance)
         if user is not None:
-            return self._of_known(user, replace(planned, outcome="join", user_id=user.pk))
+            if user.pk not in self._members:
+                check_ours(self._principal.tenant, user)
+            return replace(planned, outcome="join", user_id=user.pk)
         if not line.name:
             raise _LineError(_("A person who is new needs a name."))
         return planned
 
-    def _of_known(self, user: User, planned: PlannedLine) -> PlannedLine:
-        department = planned.department
-        present = self._memberships.get((user.pk, department.pk)) if department else None
-        if present is None or department is None:
-            if user.pk not in self._members:
-                check_ours(self._principal.tenant, user)
-            return planned
+    def _of_member(self, present: Membership, department: Department, planned: PlannedLine) -> PlannedLine:
+        planned = replace(planned, user_id=present.user_id, membership_id=present.pk)
         if (present.role, present.clearance) == (planned.role, planned.clearance):
             return replace(planned, outcome="same")
+        check_grant(self._principal, department, planned.role, planned.clearance)
         check_grant(self._principal, department, Role(present.role), Secrecy(present.clearance))
-        return replace(planned, outcome="change", membership_id=present.pk)
+        return replace(planned, outcome="change")
 
     def _department(self, line: PeopleLine) -> Department:
-        found = self._departments.get(line.department.lower())
+        found = self._departments.get(line.department) or self._folded.get(line.department.lower())
         if found is None:
             raise _LineError(
                 _("You administer no department “%(department)s”.") % {"department": line.department}
             )
         return found
+
+
+def _unambiguous(named: Iterable[tuple[str, Department]]) -> dict[str, Department]:
+    pairs = list(named)
+    counts = Counter(name for name, _department in pairs)
+    return {name: department for name, department in pairs if counts[name] == 1}
+
+
+def _asked(line: PeopleLine, present: Membership | None) -> tuple[Role, Secrecy]:
+    """What the line says; where it says nothing, what the person has, or what everybody gets who is new."""
+    role: Role | None = Role(present.role) if present else Role.MEMBER
+    clearance: Secrecy | None = Secrecy(present.clearance) if present else Secrecy.INTERNAL
+    role = role_of(line.role) if line.role else role
+    clearance = clearance_of(line.clearance) if line.clearance else clearance
+    if role is None:
+        raise _LineError(_("There is no role “%(role)s”.") % {"role": line.role})
+    if clearance is None:
+        raise _LineError(_("There is no clearance “%(level)s”.") % {"level": line.clearance})
+    return role, clearance
 
 
 def _check_texts(line: PeopleLine) -> None:

@@ -9,16 +9,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from controlplane.core.csv_export import csv_text
 from controlplane.core.problems import Forbidden, InvalidInput
 from controlplane.core.scope import platform_scope, scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.backends import EmailBackend
 from controlplane.identity.models import KeyScope, User
-from controlplane.identity.people_file import MOST_LINES, people_lines
+from controlplane.identity.people_file import COLUMNS, MOST_LINES, people_lines
 from controlplane.identity.people_import import ImportPlan, people_import, people_plan
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_user
 from controlplane.tenants.models import Membership, Role
+from controlplane.tenants.services import department_create
 from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.organisations import Organisation
 
@@ -170,3 +172,52 @@ def test_the_api_tells_first_and_takes_over_then(organisation: Organisation) -> 
 def sent(client: APIClient, text: str, **fields: str) -> Any:
     file = SimpleUploadedFile("people.csv", (HEAD + text).encode(), "text/csv")
     return client.post("/api/v1/people/import", {"file": file, **fields}, format="multipart")
+
+
+def test_an_empty_role_or_clearance_leaves_what_somebody_has(organisation: Organisation) -> None:
+    principal = boss(organisation)
+    known = organisation.member(organisation.finance, Role.MANAGER, Secrecy.CONFIDENTIAL)
+    before = state(organisation)
+    assert [line.outcome for line in planned(principal, f"{known.email},,finance,,").lines] == ["same"]
+    for text, expected in (
+        (f"{known.email},,finance,,", ("manager", 2)),
+        (f"{known.email},,finance,,public", ("manager", 0)),
+        (f"{known.email},,finance,admin,", ("admin", 0)),
+        (f"{known.email},,lending,,", ("member", 1)),  # new there
+    ):
+        with scoped(principal.scope()):
+            people_import(principal=principal, lines=people_lines(content=(HEAD + text).encode()))
+        with tenant_scope(organisation.tenant.pk):
+            given = Membership.objects.get(user=known, department__slug=text.split(",")[2])
+        assert (given.role, given.clearance) == expected, text
+    assert len(state(organisation)) == len(before) + 1
+
+
+def test_a_file_without_these_columns_changes_nobody(organisation: Organisation) -> None:
+    principal, known = boss(organisation), organisation.member(organisation.finance, Role.ADMIN)
+    content = f"email,department\n{known.email},finance\n".encode()
+    with scoped(principal.scope()):
+        plan = people_plan(principal=principal, lines=people_lines(content=content))
+    assert [line.outcome for line in plan.lines] == ["same"]
+
+
+@pytest.mark.parametrize(
+    "name", ["=cmd()", "-Li", "@Li", "+86 138", "＝李", "'-Li", "''=x", "O'Neil", "'Li'"]
+)
+def test_a_name_comes_back_from_our_own_export_as_it_was(organisation: Organisation, name: str) -> None:
+    text = csv_text([COLUMNS, (new(), name, "finance", "member", "internal")])
+    [line] = people_lines(content=text.encode())
+    assert line.name == name
+
+
+def test_departments_are_found_in_whatever_case(organisation: Organisation) -> None:
+    with tenant_scope(organisation.tenant.pk):
+        own = {"tenant_id": organisation.tenant.pk, "actor": "system", "parent": organisation.root}
+        for slug in ("HQ", "Twin", "tWIN"):
+            department_create(**own, slug=slug, name=f"department {slug.swapcase()}")
+    text = "".join(
+        f"{new()},A,{key},,\n" for key in ("HQ", "hq", "Finance", "FINANCE", "Twin", "tWIN", "twin")
+    )
+    lines = planned(boss(organisation), text).lines
+    found = [line.department.slug if line.department else line.outcome for line in lines]
+    assert found == ["HQ", "HQ", "finance", "finance", "Twin", "tWIN", "error"]
