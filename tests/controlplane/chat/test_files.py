@@ -19,6 +19,7 @@ from controlplane.core.scope import Scope, scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import Blob, Document, KnowledgeBase, Passage
 from controlplane.documents.search import search_passages
+from controlplane.documents.services import conversation_files
 from controlplane.documents.storage import store
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
@@ -409,6 +410,29 @@ def test_their_number_is_limited(asker: Asker, monkeypatch: pytest.MonkeyPatch) 
     assert body["remedy"]
     assert traces(asker) == before
     assert asker.attach(b"a new version", "a.txt").json()["version"] == 2
+
+
+def test_the_versions_of_one_are_limited(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation_files, "MOST_VERSIONS", 3)
+    for number in range(3):
+        assert asker.attach(b"version %d" % number, "a.txt").json()["version"] == number + 1
+    before = traces(asker)
+    refused = asker.attach(b"version 3", "a.txt")
+    body = refused.json()
+    assert (refused.status_code, body["code"], body["field"], body["limit"]) == (
+        409,
+        "too_many_versions",
+        "file",
+        3,
+    )
+    assert body["remedy"]
+    assert traces(asker) == before
+    # What it is already is no further version.
+    assert asker.attach(b"version 2", "a.txt").status_code == 200
+    assert asker.attach(b"version 3", "b.txt").status_code == 202
+    [id_] = [f["id"] for f in asker.key.client.get(asker.files).json()["results"] if f["filename"] == "a.txt"]
+    assert asker.key.client.delete(f"{asker.files}/{id_}").status_code == 204
+    assert asker.attach(b"version 4", "a.txt").json()["version"] == 1
 
 
 def test_their_size_is_limited(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import Conflict, not_found
@@ -15,7 +16,7 @@ from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.embedding import space_for_new_base
 from controlplane.documents.filenames import clean_filename
-from controlplane.documents.models import Document, KnowledgeBase
+from controlplane.documents.models import Document, KnowledgeBase, Version
 from controlplane.documents.selectors import conversation_base
 from controlplane.documents.services.deletion import documents_delete
 from controlplane.documents.services.documents import (
@@ -27,6 +28,9 @@ from controlplane.documents.services.documents import (
 from controlplane.documents.uploads import too_large
 from controlplane.identity.principal import Principal
 
+# Of one file. Each is kept, so that answers from it can be opened.
+MOST_VERSIONS = 20
+
 
 @transaction.atomic
 def conversation_file_add(
@@ -34,14 +38,16 @@ def conversation_file_add(
 ) -> Received:
     """Keep the file and have it indexed, as any document. `department_id`: one that the principal reads.
 
-    Raises TooLarge, Conflict (too many), InvalidInput (empty), UnsupportedMedia, Unavailable.
+    Raises TooLarge, Conflict (too many files or versions), InvalidInput (empty), UnsupportedMedia, Unavailable.
     """
     if upload.size > settings.ENV.conversation_file_bytes:
         raise too_large(settings.ENV.conversation_file_bytes)
     base = conversation_base(tenant_id=principal.tenant, conversation_id=conversation_id)
     if base is None:
         base = _make_base(principal, conversation_id, department_id)
-    _check_count(base, clean_filename(upload.filename))
+    filename = clean_filename(upload.filename)
+    _check_count(base, filename)
+    _check_versions(base, filename, upload)
     return document_receive(principal=principal, base=base, upload=upload)
 
 
@@ -70,6 +76,21 @@ def _check_count(base: KnowledgeBase, filename: str) -> None:
             detail=_("A conversation takes at most %(limit)s files.") % {"limit": limit},
             remedy=_("Remove one of the files, or begin a new conversation."),
             limit=limit,
+        )
+
+
+def _check_versions(base: KnowledgeBase, filename: str, upload: Upload) -> None:
+    """The same content again is no further version."""
+    own = Version.objects.filter(tenant_id=base.tenant_id, document__knowledge_base=base)
+    if own.filter(document__filename=filename).count() < MOST_VERSIONS:
+        return
+    if not own.filter(number=F("document__latest_number"), blob__sha256=upload.sha256).exists():
+        raise Conflict(
+            code="too_many_versions",
+            field="file",
+            detail=_("A file of a conversation has at most %(limit)s versions.") % {"limit": MOST_VERSIONS},
+            remedy=_("Remove the file, and attach it again."),
+            limit=MOST_VERSIONS,
         )
 
 
