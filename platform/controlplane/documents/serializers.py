@@ -12,6 +12,7 @@ from rest_framework import serializers
 from controlplane.core.api import SecrecyField
 from controlplane.documents.contents import BaseContent
 from controlplane.documents.failures import Failure, failure
+from controlplane.documents.metadata import MOST_BYTES, metadata_fault
 from controlplane.documents.models import (
     Document,
     DocumentStatus,
@@ -25,7 +26,6 @@ from controlplane.documents.models import (
 
 # Reading takes about this part of the whole time, embedding the rest.
 _PARSING_SHARE = 0.2
-_METADATA_BYTES = 16 * 1024
 
 
 class FailureSerializer(serializers.Serializer[Failure]):
@@ -277,17 +277,17 @@ class DocumentDetailSerializer(DocumentSerializer):
 class MetadataField(serializers.JSONField):
     """A JSON object of the caller's own, at most 16 KiB; in a form, as text."""
 
-    default_error_messages = {
-        "object": _("Give a JSON object."),
-        "size": _("At most 16 KiB."),
-    }
+    default_error_messages = {"size": _("At most 16 KiB.")}
 
     def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
-        if not isinstance(value, dict):
-            self.fail("object")
-        if len(str(data).encode(errors="replace")) > _METADATA_BYTES:
+        if len(str(data).encode(errors="replace")) > MOST_BYTES:
             self.fail("size")
+        try:
+            value = super().to_internal_value(data)
+        except RecursionError:
+            self.fail("invalid")
+        if fault := metadata_fault(value=value):
+            raise serializers.ValidationError(fault, code="invalid")
         return value
 
 

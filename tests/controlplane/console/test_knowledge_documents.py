@@ -49,6 +49,10 @@ def test_secrecy_and_metadata_are_changed(shelf: Shelf) -> None:
         {"secrecy": "internal", "metadata": "{"},
         {"secrecy": "internal", "metadata": "[1]"},
         {"secrecy": "internal", "metadata": "[" * 9000},
+        {"secrecy": "internal", "metadata": '{"a": NaN}'},
+        {"secrecy": "internal", "metadata": '{"a": [1e999]}'},
+        {"secrecy": "internal", "metadata": '{"a": "\\u0000"}'},
+        {"secrecy": "internal", "metadata": '{"\\udfff": 1}'},
         {"secrecy": "", "metadata": "{}"},
     ],
 )

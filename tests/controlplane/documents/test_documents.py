@@ -92,6 +92,9 @@ def test_a_change_of_secrecy_takes_effect_at_once(library: Library) -> None:
     path = f"{API}/documents/{document['id']}"
     low = library.organisation.key(library.organisation.finance, clearance=Secrecy.INTERNAL).client
     assert low.get(path).status_code == 200
+    for bad in ('{"metadata": {"a": "\\u0000"}}', '{"metadata": {"a": 1e999}}', '{"metadata": {"a": NaN}}'):
+        refused = library.client.patch(path, bad, content_type="application/json")
+        assert refused.status_code in (400, 422), bad
     raised = library.client.patch(path, {"secrecy": "confidential", "metadata": {"a": 1}}, format="json")
     assert (raised.status_code, raised.json()["secrecy"]) == (200, "confidential")
     assert raised.json()["metadata"] == {"a": 1}

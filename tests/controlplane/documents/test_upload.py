@@ -167,6 +167,14 @@ def test_a_body_without_a_file_names_the_field(library: Library) -> None:
         ("metadata", "not json"),
         ("metadata", "[1]"),
         ("metadata", '{"a": "%s"}' % ("x" * 20000)),
+        ("metadata", '{"a": NaN}'),
+        ("metadata", '{"a": [{"b": -Infinity}]}'),
+        ("metadata", '{"a": 1e999}'),
+        ("metadata", '{"a": "\\u0000"}'),
+        ("metadata", '{"\\u0000": 1}'),
+        ("metadata", '{"a": [["\\ud800"]]}'),
+        ("metadata", "[" * 9000),
+        ("metadata", '{"a": ' * 900 + "1" + "}" * 900),
     ],
 )
 def test_a_bad_field_is_named(library: Library, field: str, value: str) -> None:

@@ -23,6 +23,7 @@ from controlplane.core.problems import NotFound, Problem
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents import selectors
 from controlplane.documents.contents import base_contents
+from controlplane.documents.metadata import metadata_fault
 from controlplane.documents.models import Document, DocumentStatus, Version
 from controlplane.documents.services.documents import document_delete, document_update
 from controlplane.identity.principal import Principal
@@ -169,9 +170,9 @@ class DocumentChange(ConsoleForm):
             value = json.loads(self.cleaned_data["metadata"].strip() or "{}")
         except (ValueError, RecursionError) as error:
             raise forms.ValidationError(_("This is not JSON: %(why)s.") % {"why": error}) from error
-        if not isinstance(value, dict):
-            raise forms.ValidationError(_("Give a JSON object."))
-        return value
+        if fault := metadata_fault(value=value):
+            raise forms.ValidationError(fault)
+        return dict(value)
 
 
 class DocumentSettings(DocumentPart):
