@@ -98,6 +98,7 @@ _SENTENCES: dict[str, Promise] = {
     "search.asked": _("searched: %(query)s"),
     "audit.exported": _("exported the trail"),
     "usage.exported": _("exported the usage"),
+    "people.exported": _("exported the people"),
     "tenant.created": _("founded the organisation %(slug)s"),
     "tenant.renamed": _("renamed the organisation to “%(name)s”"),
 }

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.audit.services import record
 from controlplane.core.problems import Conflict, Forbidden, fields_named
 from controlplane.core.scope import Scope, current_scope, scoped
 from controlplane.core.secrecy import Secrecy
@@ -104,6 +105,17 @@ def member_remove(*, principal: Principal, membership_id: UUID) -> None:
     membership, principal = _locked(principal, membership_id)
     membership_remove(tenant_id=principal.tenant, actor=principal.actor, membership=membership)
     _revoke_exceeding(principal, membership.user_id)
+
+
+@transaction.atomic
+def people_export_note(*, principal: Principal) -> None:
+    """That a list of people left the platform: of those whom the principal administers."""
+    record(
+        tenant_id=principal.tenant,
+        actor=principal.actor,
+        action="people.exported",
+        target=f"tenant:{principal.tenant}",
+    )
 
 
 def _locked(principal: Principal, membership_id: UUID) -> tuple[Membership, Principal]:

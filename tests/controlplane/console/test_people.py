@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from controlplane.audit.selectors import event_list
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.backends import EmailBackend
@@ -258,12 +259,18 @@ def test_an_import_with_a_wrong_line_names_it_and_changes_nothing(
     assert state(organisation) == before
 
 
+def exports(organisation: Organisation) -> list[Any]:
+    with tenant_scope(organisation.tenant.pk):
+        return list(event_list(tenant_id=organisation.tenant.pk, action="people.exported"))
+
+
 def test_an_export_holds_no_formula_and_nobody_elses_people(
     organisation: Organisation, other: Organisation, boss: Client
 ) -> None:
     user, stranger = organisation.member(organisation.finance), other.member(other.finance)
     with platform_scope():
         User.objects.filter(pk=user.pk).update(name="=HYPERLINK(1)")
+    assert exports(organisation) == []
     answer = boss.get("/people/export")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[arg-type]
@@ -271,6 +278,16 @@ def test_an_export_holds_no_formula_and_nobody_elses_people(
     assert rows[user.email]["name"] == "'=HYPERLINK(1)"
     assert rows[user.email]["department"] == "finance"
     assert stranger.email not in rows
+    [event] = exports(organisation)
+    assert (event.target, event.data) == (f"tenant:{organisation.tenant.pk}", {})
     finance = signed_in(organisation.member(organisation.lending, Role.ADMIN))
     seen = b"".join(finance.get("/people/export").streaming_content).decode()  # type: ignore[arg-type]
     assert user.email not in seen
+
+
+def test_an_export_that_is_refused_leaves_no_event(organisation: Organisation) -> None:
+    for role in (Role.MEMBER, Role.MANAGER):
+        assert (
+            signed_in(organisation.member(organisation.root, role)).get("/people/export").status_code == 403
+        )
+    assert exports(organisation) == []

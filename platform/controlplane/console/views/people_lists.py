@@ -19,6 +19,7 @@ from controlplane.core.csv_export import Block, csv_response, csv_text
 from controlplane.core.problems import Problem
 from controlplane.core.scope import scoped
 from controlplane.identity.directory import EXPORT_COLUMNS, person_list, person_rows
+from controlplane.identity.people import people_export_note
 from controlplane.identity.people_file import COLUMNS, MOST_BYTES, PeopleLine, people_lines
 from controlplane.identity.people_import import people_import, people_plan
 
@@ -66,7 +67,7 @@ class PeopleTakeOver(PeoplePage):
         imported = done_once(
             principal=self.principal,
             mark=form.text("once"),
-            path=request.path,
+            request=request,
             work=lambda: people_import(
                 principal=self.principal, lines=people_lines(content=form.text("lines").encode())
             ),
@@ -95,6 +96,7 @@ class PeopleExport(PeoplePage):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         principal = self.principal
+        people_export_note(principal=principal)
 
         def read(after: UUID | None) -> Block[UUID]:
             with scoped(principal.scope()):
