@@ -16,12 +16,22 @@ from controlplane.identity.selectors import principal_now
 from controlplane.tenants.models import Department
 from controlplane.tenants.services import (
     department_change,
+    department_create,
     department_delete,
     department_logo_remove,
     department_logo_set,
     department_move,
     tenant_lock,
 )
+
+
+@transaction.atomic
+def department_create_by(*, principal: Principal, slug: str, name: str, parent: Department) -> Department:
+    """Beneath one that the principal administers. Raises Forbidden, Conflict for a slug that is taken."""
+    _lock_administered(principal, parent)
+    return department_create(
+        tenant_id=principal.tenant, actor=principal.actor, slug=slug, name=name, parent=parent
+    )
 
 
 @transaction.atomic

@@ -15,7 +15,8 @@ from controlplane.identity.models import ApiKey, KeyScope
 from controlplane.identity.selectors import principal_of_key
 from controlplane.identity.services import api_key_create, api_key_revoke, api_key_touch
 from controlplane.tenants import services as tenancy
-from controlplane.tenants.models import Role
+from controlplane.tenants.models import Department, Role
+from tests.controlplane.console.test_pages import signed_in as console
 from tests.controlplane.identity.test_administration import MEMBERS
 from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.organisations import PASSWORD, Key, Organisation
@@ -139,3 +140,35 @@ def test_the_right_to_end_a_key_is_checked_once(organisation: Organisation) -> N
     assert boss.delete(f"/api/v1/api-keys/{key_id(parent)}").status_code == 204
     assert principal_of_key(presented=parent.presented) is None
     assert principal_of_key(presented=child) is None
+
+
+def test_nobody_founds_a_department_beneath_one_that_was_just_moved_away(
+    committed_organisation: Organisation,
+) -> None:
+    organisation = committed_organisation
+    api = signed_in(organisation.member(organisation.finance, Role.ADMIN))
+    page = console(organisation.member(organisation.finance, Role.ADMIN))
+    answers: list[int] = []
+
+    def make() -> None:
+        body = {"slug": "new", "name": "New", "parent": "lending"}
+        answers.append(api.post("/api/v1/departments", body, format="json").status_code)
+        answers.append(page.post("/departments/add", body | {"parent": lending}).status_code)
+
+    lending = str(organisation.lending.pk)
+    boss = organisation.system()
+    with transaction.atomic():
+        enter_scope(boss.scope())
+        tenancy.department_move(
+            tenant_id=boss.tenant,
+            actor=boss.actor,
+            department=organisation.lending,
+            parent=organisation.energy,
+        )
+        thread = in_thread(make)
+        thread.join(0.5)
+        assert thread.is_alive(), "it waits for the move"
+    thread.join(60)
+    assert answers in ([403, 403], [403, 422])
+    with scoped(boss.scope()):
+        assert not Department.objects.filter(slug="new").exists()

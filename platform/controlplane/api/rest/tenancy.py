@@ -22,6 +22,7 @@ from controlplane.documents.uploads import ENVELOPE_BYTES
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.departments import (
     department_change_by,
+    department_create_by,
     department_logo_remove_by,
     department_logo_set_by,
 )
@@ -33,7 +34,7 @@ from controlplane.metering.departments import department_dissolve
 from controlplane.tenants import logos
 from controlplane.tenants.brands import logo_of
 from controlplane.tenants.selectors import department_get, department_list, tenant_get, tenant_list
-from controlplane.tenants.services import department_create, tenant_rename
+from controlplane.tenants.services import tenant_rename
 
 
 class Tenants(PrincipalView):
@@ -79,8 +80,7 @@ class Departments(PrincipalView):
     def post(self, request: Request) -> Response:
         data = self.checked(shapes.DepartmentWrite)
         data["parent"] = department_get(tenant_id=self.principal.tenant, key=data["parent"])
-        self.principal.require_admin(data["parent"].pk)
-        department = department_create(tenant_id=self.principal.tenant, actor=self.principal.actor, **data)
+        department = department_create_by(principal=self.principal, **data)
         return Response(shapes.DepartmentSerializer(department).data, status=201)
 
 

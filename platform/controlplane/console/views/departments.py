@@ -21,6 +21,7 @@ from controlplane.core.problems import Problem
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.departments import (
     department_change_by,
+    department_create_by,
     department_logo_remove_by,
     department_logo_set_by,
 )
@@ -31,7 +32,6 @@ from controlplane.tenants.brands import brands
 from controlplane.tenants.logos import MOST_BYTES
 from controlplane.tenants.models import Department as DepartmentRow
 from controlplane.tenants.selectors import department_get, department_outline, department_tree
-from controlplane.tenants.services import department_create
 
 
 class DepartmentPage(ConsolePage):
@@ -93,12 +93,8 @@ class DepartmentAdd(DepartmentPage):
         principal = self.principal
         try:
             parent = department_get(tenant_id=principal.tenant, key=form.text("parent"))
-            principal.require_admin(parent.pk)
-            department = department_create(
-                tenant_id=principal.tenant,
-                actor=principal.actor,
-                parent=parent,
-                **form.values("name", "slug"),
+            department = department_create_by(
+                principal=principal, parent=parent, **form.values("name", "slug")
             )
         except Problem as problem:
             form.add_problem(problem)
