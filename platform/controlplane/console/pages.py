@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -12,12 +13,12 @@ from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
-from controlplane.console.addresses import chat_address
+from controlplane.console.addresses import chat_address, home_of
 from controlplane.console.navigation import groups_for
 from controlplane.console.needs import Need
 from controlplane.core.problems import Forbidden, Problem
 from controlplane.core.scope import enter_scope
-from controlplane.identity.authentication import session_principal, session_renew
+from controlplane.identity.authentication import MembershipEnded, session_principal, session_renew
 from controlplane.identity.models import User
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import own_tenants
@@ -44,7 +45,10 @@ class ConsolePage(View):
         user = request.user
         if not isinstance(user, User):
             return to_sign_in(request)
-        self.principal = session_principal(request=request, user=user)
+        try:
+            self.principal = session_principal(request=request, user=user)
+        except MembershipEnded as ended:
+            return _elsewhere(request, ended)
         session_renew(request)
         if self.atomic:
             enter_scope(self.principal.scope())
@@ -95,6 +99,14 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": address})
     return redirect(address)
+
+
+def _elsewhere(request: HttpRequest, ended: MembershipEnded) -> HttpResponse:
+    """What was asked for belongs to the organisation that they left: the home page of the other one, which says so."""
+    if request.headers.get("HX-Request"):
+        return toast(ended)
+    messages.warning(request, f"{ended.detail} {ended.remedy}")
+    return back_to(home_of(principal=ended.principal))
 
 
 def toast(problem: Problem) -> HttpResponse:

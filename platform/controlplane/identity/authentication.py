@@ -12,11 +12,12 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
+from controlplane.core.problems import Forbidden
 from controlplane.core.scope import enter_scope
 from controlplane.identity.chat_tokens import TOKEN_MARK, principal_of_token
 from controlplane.identity.models import User
 from controlplane.identity.principal import Principal
-from controlplane.identity.selectors import principal_of_key, principal_of_user
+from controlplane.identity.selectors import own_tenants, principal_of_key, principal_of_user
 from controlplane.identity.services import api_key_touch
 
 TENANT_HEADER = "X-Karez-Tenant"
@@ -42,16 +43,45 @@ def _transaction() -> AbstractContextManager[None]:
     return nullcontext() if connection.in_atomic_block else transaction.atomic()
 
 
-def session_principal(*, request: HttpRequest, user: User, tenant_id: UUID | None = None) -> Principal:
-    """The person in the tenant asked for, else in the one chosen for the session, else in their first.
+class MembershipEnded(Forbidden):
+    """The person is no member any more of the organisation that the session was in; it is in another one now."""
 
-    A choice that is no membership any more is as good as none.
+    def __init__(self, principal: Principal) -> None:
+        own = own_tenants(user_id=principal.user_id)
+        name = next((tenant.name for tenant in own if tenant.pk == principal.tenant_id), "")
+        super().__init__(
+            code="membership_ended",
+            detail=_("You are no longer a member of the organisation that you worked in. Nothing was done."),
+            remedy=_("From now on you work in “%(name)s”. Go on there, or sign out.") % {"name": name},
+        )
+        self.principal = principal
+
+
+def session_principal(*, request: HttpRequest, user: User, tenant_id: UUID | None = None) -> Principal:
+    """The person in the tenant asked for, else in the one that the session is in, else in their first.
+
+    Raises MembershipEnded, once, for who left the one that the session was in: what was asked for in one organisation is not
+    done in another.
     """
-    chosen = tenant_id or request.session.get(TENANT_IN_SESSION)
-    principal = principal_of_user(user=user, tenant_id=UUID(str(chosen)) if chosen else None)
-    if tenant_id is None and chosen and principal.tenant_id is None:
-        return principal_of_user(user=user)
-    return principal
+    if tenant_id is not None:
+        return principal_of_user(user=user, tenant_id=tenant_id)
+    kept = request.session.get(TENANT_IN_SESSION)
+    principal = principal_of_user(user=user, tenant_id=UUID(str(kept)) if kept else None)
+    if kept is None or principal.tenant_id is not None:
+        session_keep(request, principal)
+        return principal
+    another = principal_of_user(user=user)
+    if another.tenant_id is None:
+        return another
+    session_keep(request, another)
+    raise MembershipEnded(another)
+
+
+def session_keep(request: HttpRequest, principal: Principal) -> None:
+    """The session is in the principal's tenant from now on."""
+    tenant = str(principal.tenant_id) if principal.tenant_id else None
+    if tenant is not None and request.session.get(TENANT_IN_SESSION) != tenant:
+        request.session[TENANT_IN_SESSION] = tenant
 
 
 def session_renew(request: HttpRequest) -> None:

@@ -11,7 +11,7 @@ from controlplane.audit.selectors import event_list
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.backends import EmailBackend
-from controlplane.tenants.models import Membership, Role, Tenant
+from controlplane.tenants.models import Department, Membership, Role, Tenant
 from tests.controlplane.console.pages import askers, refused
 from tests.controlplane.console.test_pages import signed_in
 from tests.controlplane.identity.test_administration import join
@@ -54,8 +54,52 @@ def test_a_session_is_about_the_organisation_that_was_chosen(
     assert client.get("/api/v1/me").json()["tenant"] == str(other.tenant.pk)
     with tenant_scope(other.tenant.pk):
         Membership.objects.filter(user=user).delete()
+    moved = client.get("/people/", headers={"Accept-Language": "en"})
+    assert moved.headers["Location"] == "/"
+    said = client.get("/", headers={"Accept-Language": "en"}).text
+    assert f"you work in “{organisation.tenant.name}”" in said
     assert user.email in client.get("/people/").text
     assert client.get("/api/v1/me").json()["tenant"] == str(organisation.tenant.pk)
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_who_left_the_organisation_of_the_session_does_nothing_in_another_by_mistake(
+    organisation: Organisation, other: Organisation, chosen: bool
+) -> None:
+    """Whether it was chosen, or the first one that they belonged to."""
+    user = organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
+    join(other, user, other.root, Role.ADMIN, Secrecy.SECRET)
+    left, stays = (other, organisation) if chosen else (organisation, other)
+    page, program, part = signed_in(user), signed_in(user), signed_in(user)
+    for client in (page, program, part):
+        if chosen:
+            client.post("/tenant", {"tenant": str(left.tenant.pk)})
+        assert client.get("/api/v1/me").json()["tenant"] == str(left.tenant.pk)
+    with tenant_scope(left.tenant.pk):
+        Membership.objects.filter(user=user).delete()
+    new = {"slug": "new", "name": "New", "parent": "root"}
+    refused_ = program.post("/api/v1/departments", new, "application/json")
+    body = refused_.json()
+    assert (refused_.status_code, body["code"]) == (403, "membership_ended")
+    assert stays.tenant.name in body["remedy"]
+    assert program.get("/api/v1/me").json()["tenant"] == str(stays.tenant.pk)
+    added = {"name": "New", "slug": "new", "parent": str(stays.root.pk)}
+    assert page.post("/departments/add", added).headers["Location"] == "/"
+    toast = part.get("/departments/", headers={"HX-Request": "true"})
+    assert toast.status_code == 403
+    for one in (organisation, other):
+        with tenant_scope(one.tenant.pk):
+            assert not Department.objects.filter(slug="new").exists()
+
+
+def test_who_is_left_in_no_organisation_reads_so(organisation: Organisation) -> None:
+    user = organisation.member(organisation.root, Role.ADMIN)
+    client = signed_in(user)
+    assert client.get("/people/").status_code == 200
+    with tenant_scope(organisation.tenant.pk):
+        Membership.objects.filter(user=user).delete()
+    assert client.get("/people/").status_code == 403
+    assert client.get("/api/v1/assistants").status_code == 403
 
 
 def test_only_ones_own_organisations_can_be_chosen(organisation: Organisation, other: Organisation) -> None:
