@@ -132,3 +132,17 @@ def test_a_list_asks_as_often_for_many_as_for_few(organisation: Organisation, bo
     for _ in range(8):
         organisation.key(organisation.lending, KeyScope.SEARCH)
     assert queries_of(boss, "/api-keys/?state=all") == few
+
+
+def test_the_same_page_sent_with_other_content_is_another_form(
+    organisation: Organisation, boss: Client
+) -> None:
+    """A page that was duplicated, or changed after the back button."""
+    data = filled(organisation, name="first")
+    assert boss.post("/api-keys/add", data).status_code == 200
+    assert boss.post("/api-keys/add", data | {"name": "second"}).status_code == 200
+    again = boss.post("/api-keys/add", data | {"csrfmiddlewaretoken": "of another rendering"})
+    assert again.headers["Location"] == "/api-keys/"
+    with tenant_scope(organisation.tenant.pk):
+        named = ApiKey.objects.filter(name__in=["first", "second"]).order_by("name")
+        assert list(named.values_list("name", flat=True)) == ["first", "second"]

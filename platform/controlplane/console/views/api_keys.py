@@ -142,7 +142,7 @@ class ApiKeyAdd(KeyPage):
             made = done_once(
                 principal=self.principal,
                 mark=form.text("once"),
-                path=request.path,
+                request=request,
                 work=lambda: form.made(self.principal),
             )
         except Problem as problem:

@@ -90,7 +90,7 @@ class PersonAdd(PeoplePage):
             membership = done_once(
                 principal=self.principal,
                 mark=form.text("once"),
-                path=request.path,
+                request=request,
                 work=lambda: add_member(self.principal, form.text("department"), member),
             )
         except Problem as problem:
@@ -220,7 +220,7 @@ class PersonPassword(Person):
             new = done_once(
                 principal=self.principal,
                 mark=form.text("once"),
-                path=request.path,
+                request=request,
                 work=lambda: account_password_reset(
                     principal=self.principal, user_id=user_id, password=form.text("password")
                 ),

@@ -111,7 +111,7 @@ class TenantAdd(TenantPage):
             tenant = done_once(
                 principal=self.principal,
                 mark=form.text("once"),
-                path=request.path,
+                request=request,
                 work=lambda: form.found(actor=self.principal.actor, password=password),
             )
         except Problem as problem:
