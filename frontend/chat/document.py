@@ -37,12 +37,16 @@ class Document:
         body = _notice(language, title="down_title", text="down_text", link="retry", address="", head=again)
         return HTMLResponse(body, 503, headers={"Retry-After": "10"})
 
-    def denied(self, *, language: Language) -> Response:
-        """Signed in, and not somebody who may use the chat. Not led back to the sign-in, which would lead here."""
-        address = f"{self._prefix}/"
-        body = _notice(
-            language, title="denied_title", text="denied_text", link="denied_link", address=address
-        )
+    def denied(self, *, language: Language, code: str = "") -> Response:
+        """Signed in, and not somebody who may use the chat. Not led back to the sign-in, which would lead here.
+
+        The console's first page tells more of an organisation that is `tenant_suspended`.
+        """
+        if code == "tenant_suspended":
+            texts = {"title": "suspended_title", "text": "suspended_text", "link": "suspended_link"}
+        else:
+            texts = {"title": "denied_title", "text": "denied_text", "link": "denied_link"}
+        body = _notice(language, **texts, address=f"{self._prefix}/")
         return HTMLResponse(body, 403)
 
     def _head(self, language: Language) -> str:

@@ -96,7 +96,7 @@ class Gate:
         except PlatformError as error:
             denied = error.status == 403
             return (
-                self._document.denied(language=language)
+                self._document.denied(language=language, code=error.code)
                 if denied
                 else self._document.unavailable(language=language)
             )

@@ -5,7 +5,15 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from controlplane.api.rest.auditing import AuditEvents, AuditVerification
 from controlplane.api.rest.setup import Setup
-from controlplane.api.rest.tenancy import DepartmentDetail, DepartmentLogo, Departments, TenantDetail, Tenants
+from controlplane.api.rest.tenancy import (
+    DepartmentDetail,
+    DepartmentLogo,
+    Departments,
+    TenantDetail,
+    TenantResume,
+    Tenants,
+    TenantSuspend,
+)
 from controlplane.documents.search_views import search_urlpatterns
 
 urlpatterns = [
@@ -13,6 +21,8 @@ urlpatterns = [
     path("setup", Setup.as_view()),
     path("tenants", Tenants.as_view()),
     path("tenants/<uuid:tenant_id>", TenantDetail.as_view()),
+    path("tenants/<uuid:tenant_id>/suspend", TenantSuspend.as_view()),
+    path("tenants/<uuid:tenant_id>/resume", TenantResume.as_view()),
     path("departments", Departments.as_view()),
     path("departments/<str:key>", DepartmentDetail.as_view()),
     path("departments/<str:key>/logo", DepartmentLogo.as_view()),

@@ -80,6 +80,11 @@ def demo_load(*, known: Credentials | None) -> tuple[UUID, Credentials]:
     return tenant.pk, Credentials(password=password, keys=keys)
 
 
+def demo_is_suspended() -> bool:
+    with platform_scope():
+        return Tenant.objects.filter(slug=SLUG).exclude(suspended_at=None).exists()
+
+
 def demo_indexing(*, tenant_id: UUID) -> Indexing:
     """Of the packs' own documents: what people put beside them is none of a start's business."""
     with tenant_scope(tenant_id):

@@ -24,7 +24,9 @@ def model_address() -> str:
 
 
 def home_of(*, principal: Principal) -> str:
-    return reverse("console:overview") if uses_console(principal) else chat_address()
+    """The console too where the organisation is suspended: it says so."""
+    in_console = uses_console(principal) or principal.suspension is not None
+    return reverse("console:overview") if in_console else chat_address()
 
 
 def logo_address(*, slug: str, version: str) -> str:

@@ -100,6 +100,8 @@ _SENTENCES: dict[str, Promise] = {
     "usage.exported": _("exported the usage"),
     "people.exported": _("exported the people"),
     "tenant.created": _("founded the organisation %(slug)s"),
+    "tenant.suspended": _("suspended the organisation: %(reason)s"),
+    "tenant.resumed": _("resumed the organisation"),
     "tenant.renamed": _("renamed the organisation to “%(name)s”"),
 }
 

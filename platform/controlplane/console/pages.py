@@ -36,6 +36,8 @@ class ConsolePage(View):
     section: ClassVar[str] = ""
     title: ClassVar[Text] = ""
     template: ClassVar[str] = ""
+    # Whether it is about the person alone: open to those too whose organisation is suspended.
+    personal: ClassVar[bool] = False
     # False for a page whose view is outside of the request's transaction; its services open scopes themselves.
     atomic: ClassVar[bool] = True
 
@@ -53,6 +55,8 @@ class ConsolePage(View):
         if self.atomic:
             enter_scope(self.principal.scope())
         try:
+            if self._is_suspended():
+                return self._suspended()
             self._check_need()
             return super().dispatch(request, *args, **kwargs)
         except Problem as problem:
@@ -82,6 +86,23 @@ class ConsolePage(View):
             return toast(problem)
         return self.page(
             "console/problem.html", status=problem.status, title=problem.title, problem=problem, crumbs=()
+        )
+
+    def _is_suspended(self) -> bool:
+        """The platform's own pages stay open: who suspends the organisation they belong to themselves can resume it."""
+        if self.principal.suspension is None or self.personal:
+            return False
+        return not (self.need is Need.PLATFORM_ADMIN and self.need.is_met_by(self.principal))
+
+    def _suspended(self) -> HttpResponse:
+        suspension = self.principal.suspension
+        assert suspension is not None  # noqa: S101  (the caller has asked)
+        if self.request.headers.get("HX-Request"):  # the page around it is gone too
+            return HttpResponse(status=403, headers={"HX-Refresh": "true"})
+        kind = "shell" if self.principal.is_platform_admin else "plain"
+        title = _("Organisation suspended")
+        return self.page(
+            f"console/suspended/{kind}.html", status=403, title=title, suspension=suspension, crumbs=()
         )
 
     def _check_need(self) -> None:

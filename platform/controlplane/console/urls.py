@@ -97,6 +97,8 @@ urlpatterns = [
     path("tenants/", tenants.Tenants.as_view(), name="tenants"),
     path("tenants/add", tenants.TenantAdd.as_view(), name="tenant-add"),
     path("tenants/<uuid:tenant_id>/rename", tenants.TenantRename.as_view(), name="tenant-rename"),
+    path("tenants/<uuid:tenant_id>/suspend", tenants.TenantSuspend.as_view(), name="tenant-suspend"),
+    path("tenants/<uuid:tenant_id>/resume", tenants.TenantResume.as_view(), name="tenant-resume"),
     path("tenant", tenants.TenantChoice.as_view(), name="tenant-choice"),
     # Without a transaction while engines are asked.
     path("models/engines", non_atomic_requests(models.Engines.as_view()), name="engines"),

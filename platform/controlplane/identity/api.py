@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from controlplane.core.problems import Problem
 from controlplane.identity.idempotency import Answer, begin, fingerprint, finish, form_content
 from controlplane.identity.models import IdempotencyRecord
 from controlplane.identity.principal import Principal
@@ -67,6 +68,14 @@ class PrincipalView(GenericAPIView[Any]):
         if isinstance(begun, Answer):
             raise _Replay(begun)
         self._idempotent = begun
+
+    def check_permissions(self, request: Request) -> None:
+        try:
+            super().check_permissions(request)
+        except (Problem, APIException):
+            if isinstance(request.auth, Principal) and request.auth.suspension is not None:
+                raise request.auth.suspension.problem() from None  # which is why there is no right
+            raise
 
     def _fingerprint(self, request: Request) -> str:
         is_form = (request.content_type or "").startswith("multipart/")

@@ -67,7 +67,7 @@ def session_principal(*, request: HttpRequest, user: User, tenant_id: UUID | Non
         return principal_of_user(user=user, tenant_id=tenant_id)
     kept = request.session.get(TENANT_IN_SESSION)
     principal = principal_of_user(user=user, tenant_id=UUID(str(kept)) if kept else None)
-    if kept is None or principal.tenant_id is not None:
+    if kept is None or principal.tenant_id is not None or principal.suspension is not None:
         session_keep(request, principal)
         return principal
     another = principal_of_user(user=user)
@@ -141,6 +141,9 @@ class PrincipalSessionAuthentication(BaseAuthentication):
             return None
         self._enforce_csrf(request)
         principal = session_principal(request=request._request, user=user, tenant_id=asked_tenant(request))
+        # The platform's administrators go on: what they hold beyond the organisation, they hold without it.
+        if principal.suspension is not None and not principal.is_platform_admin:
+            raise principal.suspension.problem()
         session_renew(request._request)
         with _transaction():
             enter_scope(principal.scope())

@@ -38,7 +38,7 @@ class ChatToken:
 
 
 def chat_token_for(*, principal: Principal) -> ChatToken:
-    """For the person, in the principal's tenant. Raises Forbidden for somebody who belongs to none, or whose account ended."""
+    """For the person, in the principal's tenant. Raises Forbidden for who has none, or whose account ended."""
     tenant_id = principal.tenant
     user = person_of_credential(user_id=principal.user_id) if principal.user_id else None
     if user is None:
@@ -58,7 +58,7 @@ def chat_token_for(*, principal: Principal) -> ChatToken:
 def principal_of_token(*, presented: str) -> Principal | None:
     """With a member's rights, whatever else the person may do. None for a token that does not hold (any more).
 
-    Opens transactions of its own.
+    Raises Forbidden for a suspended organisation. Opens transactions of its own.
     """
     content = _content(presented)
     if content is None:
@@ -67,6 +67,8 @@ def principal_of_token(*, presented: str) -> Principal | None:
     if user is None or not constant_time_compare(content["session"], _session_mark(user)):
         return None
     principal = principal_of_user(user=user, tenant_id=UUID(content["tenant"]))
+    if principal.suspension is not None:
+        raise principal.suspension.problem()
     return None if principal.tenant_id is None else principal.lent()
 
 

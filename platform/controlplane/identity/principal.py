@@ -11,6 +11,7 @@ from controlplane.core.problems import Forbidden
 from controlplane.core.scope import Scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import KeyScope
+from controlplane.tenants.suspensions import Suspension
 
 MEMBER_SCOPES: frozenset[str] = frozenset({KeyScope.CHAT, KeyScope.SEARCH, KeyScope.DOCUMENTS_READ})
 
@@ -23,7 +24,8 @@ class Principal:
     `write_departments` and `admin_departments` it is already widened to everything beneath the departments of the
     memberships or of the key. `is_admin`: administers the whole tenant, from the root of its departments down.
     `belongs`: the departments of the memberships or of the key, with all those above them.
-    `by_token`: a chat acts for the person, with what `lent` leaves of their rights.
+    `by_token`: a chat acts for the person, with what `lent` leaves of their rights. `suspension`: of the organisation that
+    the request is about, where the principal then holds nothing.
     """
 
     actor: str
@@ -40,6 +42,7 @@ class Principal:
     expires_at: datetime | None = None
     key_last_used_at: datetime | None = None
     by_token: bool = False
+    suspension: Suspension | None = None
 
     # What DRF and the throttles expect of a user.
     is_authenticated = True
@@ -63,7 +66,9 @@ class Principal:
 
     @property
     def tenant(self) -> UUID:
-        """The tenant that the request is about. Raises Forbidden for somebody who belongs to none."""
+        """The tenant that the request is about. Raises Forbidden for somebody who belongs to none, or to a suspended one."""
+        if self.suspension is not None:
+            raise self.suspension.problem()
         if self.tenant_id is None:
             raise Forbidden(
                 code="no_tenant",
@@ -92,6 +97,21 @@ class Principal:
             is_platform_admin=False,
             by_token=True,
         )
+
+    def suspended(self, suspension: Suspension) -> "Principal":
+        """What is left to a person whose organisation is suspended: who they are, and the platform that they administer."""
+        return Principal(
+            actor=self.actor,
+            tenant_id=None,
+            name=self.name,
+            user_id=self.user_id,
+            is_platform_admin=self.is_platform_admin,
+            suspension=suspension if self.is_admin else suspension.without_reason(),
+        )
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspension is not None
 
     def scope(self) -> Scope:
         return Scope(

@@ -16,6 +16,7 @@ from controlplane.identity.models import ApiKey, KeyScope, User
 from controlplane.identity.principal import MEMBER_SCOPES, Principal
 from controlplane.tenants.models import Department, Membership, Role, Tenant
 from controlplane.tenants.selectors import department_get, department_tree, membership_get
+from controlplane.tenants.suspensions import suspension_of
 
 KEY_MARK = "kz_"
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {
@@ -30,7 +31,10 @@ def key_hash(presented: str) -> str:
 
 
 def principal_of_key(*, presented: str) -> Principal | None:
-    """None for a key that is unknown, revoked or expired. Opens transactions of its own."""
+    """None for a key that is unknown, revoked or expired. Raises Forbidden for one of a suspended organisation.
+
+    Opens transactions of its own.
+    """
     if not presented.startswith(KEY_MARK) or len(presented) > 200:
         return None
     digest = key_hash(presented)
@@ -44,6 +48,9 @@ def principal_of_key(*, presented: str) -> Principal | None:
 def _of_key(key: ApiKey) -> Principal:
     with scoped(Scope(tenant_id=key.tenant_id)):
         tree = department_tree(tenant_id=key.tenant_id)
+        suspension = suspension_of(tenant_id=key.tenant_id) if tree.is_suspended else None
+    if suspension is not None:
+        raise suspension.without_reason().problem()
     departments = tree.subtree([key.department_id])
     scopes = frozenset(key.scopes)
     administers = KeyScope.ADMIN in scopes
@@ -69,7 +76,11 @@ def person_of_credential(*, user_id: UUID) -> User | None:
 
 
 def principal_of_user(*, user: User, tenant_id: UUID | None = None) -> Principal:
-    """The person in the tenant asked for, or in the first one they belong to."""
+    """The person in the tenant asked for, or in the first one they belong to.
+
+    With `suspension`, and without any right there, where that one is suspended: nobody is moved on to another organisation
+    without having chosen it.
+    """
     with scoped(Scope(user_id=user.pk)):
         memberships = list(Membership.objects.filter(user_id=user.pk).order_by("created_at"))
     tenant_id = tenant_id or (memberships[0].tenant_id if memberships else None)
@@ -107,6 +118,7 @@ def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
     administered: set[UUID] = set()
     with scoped(Scope(tenant_id=tenant_id)):
         tree = department_tree(tenant_id=tenant_id)
+        suspension = suspension_of(tenant_id=tenant_id) if tree.is_suspended else None
     for membership in own:
         beneath = tree.subtree([membership.department_id])
         for department_id in beneath:
@@ -116,7 +128,7 @@ def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
             writable |= beneath
         if membership.role == Role.ADMIN:
             administered |= beneath
-    return Principal(
+    member = Principal(
         actor=f"user:{user.pk}",
         tenant_id=tenant_id,
         name=user.name or user.email,
@@ -129,6 +141,7 @@ def _member(user: User, tenant_id: UUID, own: list[Membership]) -> Principal:
         is_platform_admin=user.is_platform_admin,
         scopes=frozenset().union(*(SCOPES_OF_ROLE[m.role] for m in own)),
     )
+    return member.suspended(suspension) if suspension else member
 
 
 def principal_now(*, principal: Principal) -> Principal:
@@ -137,6 +150,8 @@ def principal_now(*, principal: Principal) -> Principal:
         user = person_of_credential(user_id=principal.user_id)
         if user is not None:
             now = principal_of_user(user=user, tenant_id=principal.tenant_id)
+            if now.suspension is not None:
+                raise now.suspension.problem()
             return now.lent() if principal.by_token else now
     elif principal.is_key:
         key = ApiKey.objects.filter(pk=principal.actor.removeprefix("key:"), revoked_at=None).first()

@@ -175,6 +175,9 @@ class PrincipalSerializer(serializers.Serializer[Principal]):
     actor = serializers.CharField()
     name = serializers.CharField()
     tenant = serializers.UUIDField(source="tenant_id", allow_null=True)
+    is_suspended = serializers.BooleanField(
+        help_text="the organisation is: there is no `tenant`, and no right in it"
+    )
     is_admin = serializers.BooleanField(help_text="of the whole tenant")
     is_platform_admin = serializers.BooleanField()
     clearance = SecrecyField()

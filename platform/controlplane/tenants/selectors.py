@@ -30,10 +30,14 @@ def department_list(*, tenant_id: UUID) -> QuerySet[Department]:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentTree:
-    """A tenant's departments. Held whole: an organisation has hundreds, not millions."""
+    """A tenant's departments, and whether it is suspended: what every credential is looked up with.
+
+    Held whole: an organisation has hundreds, not millions.
+    """
 
     root: UUID | None
     children: Mapping[UUID, tuple[UUID, ...]]
+    is_suspended: bool = False
 
     def subtree(self, roots: Iterable[UUID]) -> frozenset[UUID]:
         """The departments `roots` and everything beneath them; unknown ones are left out."""
@@ -60,13 +64,17 @@ class DepartmentTree:
 
 def department_tree(*, tenant_id: UUID) -> DepartmentTree:
     """One query."""
-    rows = list(Department.objects.filter(tenant_id=tenant_id).values_list("id", "parent_id"))
-    children: dict[UUID, list[UUID]] = {id_: [] for id_, _parent in rows}
-    for id_, parent_id in rows:
+    departments = Department.objects.filter(tenant_id=tenant_id)
+    rows = list(departments.values_list("id", "parent_id", "tenant__suspended_at"))
+    children: dict[UUID, list[UUID]] = {id_: [] for id_, _parent, _suspended in rows}
+    for id_, parent_id, _suspended in rows:
         if parent_id is not None:
             children[parent_id].append(id_)
-    root = next((id_ for id_, parent_id in rows if parent_id is None), None)
-    return DepartmentTree(root=root, children={id_: tuple(below) for id_, below in children.items()})
+    return DepartmentTree(
+        root=next((id_ for id_, parent_id, _suspended in rows if parent_id is None), None),
+        children={id_: tuple(below) for id_, below in children.items()},
+        is_suspended=any(suspended_at is not None for _id, _parent, suspended_at in rows),
+    )
 
 
 @dataclass(frozen=True, slots=True)

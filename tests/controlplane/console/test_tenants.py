@@ -12,10 +12,11 @@ from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.backends import EmailBackend
 from controlplane.tenants.models import Department, Membership, Role, Tenant
+from controlplane.tenants.suspensions import tenant_resume, tenant_suspend
 from tests.controlplane.console.pages import askers, refused
 from tests.controlplane.console.test_pages import signed_in
 from tests.controlplane.identity.test_administration import join
-from tests.controlplane.organisations import Organisation, platform_admin
+from tests.controlplane.organisations import PASSWORD, Organisation, platform_admin
 
 
 @pytest.fixture
@@ -157,3 +158,93 @@ def test_an_organisation_is_renamed_and_its_trail_says_so(
     answer = platform.patch(f"/api/v1/tenants/{organisation.tenant.pk}", {"name": "B"}, "application/json")
     assert answer.json()["name"] == "B"
     assert platform.get(f"/tenants/{uuid4()}/rename").status_code == 404
+
+
+REASON = "合同<已>到期"
+
+
+def test_an_organisation_is_suspended_and_resumed(organisation: Organisation, platform: Client) -> None:
+    address = f"/tenants/{organisation.tenant.pk}"
+    asked = platform.get(f"{address}/suspend")
+    assert "You belong to this organisation yourself" not in asked.text
+    assert platform.post(f"{address}/suspend", {"reason": " "}).status_code == 422
+    for _ in range(2):  # sent twice, it is one suspension
+        sent = platform.post(f"{address}/suspend", {"reason": REASON})
+        assert sent.headers["Location"] == "/tenants/"
+    assert "合同&lt;已&gt;到期" in platform.get("/tenants/").text
+    again = platform.post(f"{address}/suspend", {"reason": "其他"})
+    assert again.status_code == 409
+    assert platform.post(f"{address}/resume").headers["Location"] == "/tenants/"
+    assert REASON not in platform.get("/tenants/").text
+    assert platform.get(f"{address}/resume").status_code == 405
+    assert platform.get(f"/tenants/{uuid4()}/suspend").status_code == 404
+    told = platform.get("/platform/audit/").text
+    assert "suspended the organisation: 合同&lt;已&gt;到期" in told
+    assert "resumed the organisation" in told
+
+
+def test_suspending_is_for_the_platforms_administrators(
+    organisation: Organisation, other: Organisation
+) -> None:
+    by = askers(organisation, other)
+    address = f"/tenants/{organisation.tenant.pk}"
+    for client in (by.member, by.manager, by.department_admin, by.tenant_admin, by.elsewhere):
+        assert client.get(f"{address}/suspend").status_code == 403
+        refused(organisation, lambda c=client: c.post(f"{address}/suspend", {"reason": "x"}), 403)
+        refused(organisation, lambda c=client: c.post(f"{address}/resume"), 403)
+    with platform_scope():
+        assert Tenant.objects.get(pk=organisation.tenant.pk).suspended_at is None
+
+
+def test_the_people_of_a_suspended_organisation_read_so(
+    organisation: Organisation, other: Organisation
+) -> None:
+    by, member = askers(organisation, other), organisation.member(organisation.root)
+    tenant_suspend(actor="system", tenant_id=organisation.tenant.pk, reason=REASON)
+    for address in ("/", "/people/", "/knowledge/", "/hit-testing/", "/models/engines", "/audit/"):
+        answer = by.tenant_admin.get(address)
+        assert (answer.status_code, "Organisation suspended" in answer.text) == (403, True), address
+        assert "合同&lt;已&gt;到期" in answer.text
+    for client in (by.member, by.manager, by.department_admin):
+        answer = client.get("/")
+        assert (answer.status_code, "合同" in answer.text) == (403, False)
+    chinese = by.manager.get("/", headers={"Accept-Language": "zh-CN"}).text
+    assert "组织已暂停" in chinese
+    assert "没有删除任何内容" in chinese
+    refused(organisation, lambda: by.tenant_admin.post("/departments/add", {"name": "x", "slug": "x"}), 403)
+    part = by.manager.get("/jobs/", headers={"HX-Request": "true"})
+    assert (part.status_code, part.headers["HX-Refresh"]) == (403, "true")
+    signed = Client().post("/sign-in", {"email": member.email, "password": PASSWORD})
+    assert signed.headers["Location"] == "/"  # the chat would only send them back
+    assert by.manager.get("/password").status_code == 200
+    assert by.elsewhere.get("/").status_code == 200
+    tenant_resume(actor="system", tenant_id=organisation.tenant.pk)
+    assert by.tenant_admin.get("/people/").status_code == 200
+
+
+def test_who_belongs_to_another_organisation_goes_on_there(
+    organisation: Organisation, other: Organisation
+) -> None:
+    user = organisation.member(organisation.root, Role.ADMIN, Secrecy.SECRET)
+    join(other, user, other.root, Role.ADMIN, Secrecy.SECRET)
+    client = signed_in(user)
+    tenant_suspend(actor="system", tenant_id=organisation.tenant.pk, reason=REASON)
+    page = client.get("/")
+    assert page.status_code == 403
+    assert f'value="{other.tenant.pk}"' in page.text
+    assert client.post("/tenant", {"tenant": str(other.tenant.pk)}).headers["Location"] == "/"
+    assert client.get("/people/").status_code == 200
+
+
+def test_the_platforms_pages_stay_open_to_its_administrators(organisation: Organisation) -> None:
+    user = platform_admin()
+    join(organisation, user, organisation.root, Role.ADMIN, Secrecy.SECRET)
+    client, address = signed_in(user), f"/tenants/{organisation.tenant.pk}"
+    assert "You belong to this organisation yourself" in client.get(f"{address}/suspend").text
+    client.post(f"{address}/suspend", {"reason": REASON})
+    assert client.get("/people/").status_code == 403
+    assert f'action="{address}/resume"' in client.get("/").text
+    for page in ("/tenants/", "/platform/audit/", "/search/", "/password"):
+        assert client.get(page).status_code == 200
+    assert client.post(f"{address}/resume").headers["Location"] == "/tenants/"
+    assert client.get("/people/").status_code == 200

@@ -181,7 +181,7 @@ def test_what_fails_for_one_tenant_does_not_keep_the_others_waiting(
     library: Library, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = uuid4()
-    monkeypatch.setattr(sweeping, "all_tenants", lambda: [broken, library.tenant_id])
+    monkeypatch.setattr(sweeping, "all_tenants", lambda **_: [broken, library.tenant_id])
     done = []
 
     def work(*, tenant_id: UUID) -> None:

@@ -183,3 +183,11 @@ def test_who_may_not_use_the_chat_is_told_and_not_led_in_a_circle(servers: Serve
         assert "您还不能使用助手" in page.text
         response = client.post("/chat/gradio_api/run/boot", json={"data": [{}]})
         assert (response.status_code, response.json()["error"]["code"]) == (403, "session_needed")
+
+
+def test_somebody_of_a_suspended_organisation_reads_so(servers: Servers) -> None:
+    servers.platform.failures["/session/token"] = {"status": 403, "code": "tenant_suspended"}
+    with servers.signed_in() as client:
+        page = client.get("/chat/", headers={"Accept-Language": "en"})
+        assert (page.status_code, "Your organisation is suspended" in page.text) == (403, True)
+        assert "您所在的组织已被暂停" in client.get("/chat/", headers={"Accept-Language": "zh-CN"}).text

@@ -26,7 +26,9 @@ def test_no_text_is_left_in_the_other_language() -> None:
 
 def test_the_page_uses_every_text_and_no_other() -> None:
     scripts = "".join(file.read_text() for file in PAGE.glob("*.js"))
-    used = set(re.findall(r'"(\w+)"', scripts)) | set(re.findall(r'="(\w+)"', inspect.getsource(document)))
+    used = set(re.findall(r'"(\w+)"', scripts)) | set(
+        re.findall(r'[=:] ?"(\w+)"', inspect.getsource(document))
+    )
     built = set(_BUILT.findall(scripts))
     for name in re.findall(r'\bt\("(\w+)"', scripts):
         assert name in TEXTS["en"], name

@@ -6,17 +6,32 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from controlplane.tenants.models import Department, Tenant
+from controlplane.tenants.suspensions import LONGEST_REASON
 
 _PARENT = "slug or id of the department above"
 
 
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
+    suspension_reason = serializers.SerializerMethodField(help_text="for the platform's administrators")
+
     class Meta:
         model = Tenant
-        fields: tuple[str, ...] = ("id", "slug", "name", "created_at")
-        read_only_fields = ("id", "created_at")
+        fields: tuple[str, ...] = ("id", "slug", "name", "created_at", "suspended_at", "suspension_reason")
+        read_only_fields = ("id", "created_at", "suspended_at")
         # A taken slug is the service's 409, not a 422 of the form.
         extra_kwargs: ClassVar[dict[str, dict[str, Any]]] = {"slug": {"validators": []}}
+
+    def get_suspension_reason(self, tenant: Tenant) -> str:
+        """People also see the other organisations that they belong to, perhaps as mere members of them."""
+        request = self.context.get("request")
+        asker = getattr(request, "auth", None)
+        return tenant.suspension_reason if getattr(asker, "is_platform_admin", False) else ""
+
+
+class TenantSuspend(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=LONGEST_REASON, help_text="which the organisation's administrators read"
+    )
 
 
 class FirstAdministrator(serializers.Serializer[Any]):

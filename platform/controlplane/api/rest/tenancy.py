@@ -35,6 +35,7 @@ from controlplane.tenants import logos
 from controlplane.tenants.brands import logo_of
 from controlplane.tenants.selectors import department_get, department_list, tenant_get, tenant_list
 from controlplane.tenants.services import tenant_rename
+from controlplane.tenants.suspensions import tenant_resume, tenant_suspend
 
 
 class Tenants(PrincipalView):
@@ -65,6 +66,29 @@ class TenantDetail(PrincipalView):
             actor=self.principal.actor, tenant=tenant, **self.checked(shapes.TenantChange)
         )
         return Response(shapes.TenantSerializer(renamed).data)
+
+
+class TenantSuspend(PrincipalView):
+    """Nobody acts in the organisation until it is resumed; nothing of it is deleted."""
+
+    permission_classes = (PlatformAdmin,)
+    serializer_class = shapes.TenantSerializer
+
+    @extend_schema(request=shapes.TenantSuspend, responses=shapes.TenantSerializer)
+    def post(self, request: Request, tenant_id: UUID) -> Response:
+        reason = self.checked(shapes.TenantSuspend)["reason"]
+        tenant = tenant_suspend(actor=self.principal.actor, tenant_id=tenant_id, reason=reason)
+        return Response(self.get_serializer(tenant).data)
+
+
+class TenantResume(PrincipalView):
+    permission_classes = (PlatformAdmin,)
+    serializer_class = shapes.TenantSerializer
+
+    @extend_schema(request=None, responses=shapes.TenantSerializer)
+    def post(self, request: Request, tenant_id: UUID) -> Response:
+        tenant = tenant_resume(actor=self.principal.actor, tenant_id=tenant_id)
+        return Response(self.get_serializer(tenant).data)
 
 
 class Departments(PrincipalView):

@@ -14,6 +14,7 @@ class Search(ConsolePage):
     """HTMX gets the list alone."""
 
     need = Need.SIGNED_IN
+    personal = True
     title = _("Find")
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

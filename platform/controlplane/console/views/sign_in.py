@@ -104,6 +104,7 @@ class Password(ConsolePage):
     """Without a transaction of its own, as `identity.sign_in` wants it."""
 
     need = Need.SIGNED_IN
+    personal = True
     atomic = False
     title = gettext_lazy("Change password")
     template: ClassVar[str] = "console/form_page.html"

@@ -25,12 +25,14 @@ from controlplane.identity.selectors import own_tenants
 from controlplane.tenants.models import Tenant
 from controlplane.tenants.selectors import tenant_get, tenant_list
 from controlplane.tenants.services import tenant_rename
+from controlplane.tenants.suspensions import LONGEST_REASON, tenant_resume, tenant_suspend
 
 
 class TenantChoice(ConsolePage):
     """POST `tenant`: what the session is about from now on, in the console and in the chat."""
 
     need = Need.SIGNED_IN
+    personal = True
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -173,3 +175,50 @@ class TenantRename(TenantPage):
             cancel=reverse("console:tenants"),
             status=status,
         )
+
+
+class SuspendForm(ConsoleForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        help_text=gettext_lazy(
+            "The organisation’s administrators read it when they sign in. Its other people do not."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class TenantSuspend(TenantPage):
+    title = gettext_lazy("Suspend the organisation")
+    template = "console/tenants/suspend.html"
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._form(kwargs["tenant_id"], SuspendForm())
+
+    def post(self, request: HttpRequest, tenant_id: UUID) -> HttpResponse:
+        form = SuspendForm(request.POST)
+        if not form.is_valid():
+            return self._form(tenant_id, form, status=422)
+        try:
+            tenant_suspend(actor=self.principal.actor, tenant_id=tenant_id, reason=form.text("reason"))
+        except Problem as problem:
+            form.add_problem(problem)
+            return self._form(tenant_id, form, status=problem.status)
+        messages.success(request, _("The organisation was suspended. Nothing of it was deleted."))
+        return back_to(reverse("console:tenants"))
+
+    def _form(self, tenant_id: UUID, form: SuspendForm, status: int = 200) -> HttpResponse:
+        tenant = tenant_get(tenant_id=tenant_id)
+        own = {known.pk for known in own_tenants(user_id=self.principal.user_id)}
+        return self.page(form=form, crumbs=self.trail, tenant=tenant, is_own=tenant.pk in own, status=status)
+
+
+class TenantResume(TenantPage):
+    """POST alone: nothing is lost by it."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, tenant_id: UUID) -> HttpResponse:
+        tenant_resume(actor=self.principal.actor, tenant_id=tenant_id)
+        messages.success(request, _("The organisation works again; what waited goes on within seconds."))
+        return back_to(reverse("console:tenants"))

@@ -33,6 +33,7 @@ from controlplane.documents.services.leases import (
     Heartbeat,
     Lease,
     LeaseLostError,
+    SuspendedError,
     claim,
     commit_without_waiting,
     fenced,
@@ -40,6 +41,7 @@ from controlplane.documents.services.leases import (
 from controlplane.documents.services.outcomes import (
     job_cancelled,
     job_fail,
+    job_put_back,
     job_try_later,
 )
 from controlplane.documents.services.publishing import Published, publish
@@ -83,6 +85,8 @@ def index(*, tenant_id: UUID, job_id: UUID) -> None:
         _index(lease)
     except CancelRequestedError:
         job_cancelled(lease=lease)
+    except SuspendedError:
+        job_put_back(lease=lease)
     except LeaseLostError:
         return
 

@@ -37,6 +37,10 @@ class CancelRequestedError(Exception):
     """Somebody asked for the job to be cancelled: clean up."""
 
 
+class SuspendedError(Exception):
+    """The organisation was suspended: put the job back, and keep what is done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     tenant_id: UUID
@@ -46,7 +50,8 @@ class Lease:
 
 
 def claim(*, tenant_id: UUID, job_id: UUID, stage: JobStage) -> Lease | None:
-    """Take a job that is due in this stage. None when there is nothing to do: done, held by another, not yet due.
+    """Take a job that is due in this stage. None when there is nothing to do: done, held by another, not yet due,
+    or of an organisation that is suspended. (One that is suspended at this very moment is heard of by the heartbeat.)
 
     The attempt is counted here, so that a file that kills its worker is counted too.
     """
@@ -56,7 +61,7 @@ def claim(*, tenant_id: UUID, job_id: UUID, stage: JobStage) -> Lease | None:
     with tenant_scope(tenant_id):
         job = (
             IndexJob.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(due | abandoned, tenant_id=tenant_id, pk=job_id, stage=stage)
+            .filter(due | abandoned, tenant_id=tenant_id, pk=job_id, stage=stage, tenant__suspended_at=None)
             .first()
         )
         if job is None:
@@ -90,7 +95,7 @@ def commit_without_waiting() -> None:
 
 
 class Heartbeat:
-    """Keeps the lease alive from a thread of its own, writes the progress, and hears of a cancellation.
+    """Keeps the lease alive from a thread of its own, writes the progress, and hears of a cancellation or a suspension.
 
     `stopped()` is what the work asks between its steps. While the database is down the beat tries again until the lease
     must have run out.
@@ -122,7 +127,7 @@ class Heartbeat:
         return self._interrupt is not None
 
     def check(self) -> None:
-        """Raise LeaseLostError or CancelRequestedError if the work should stop."""
+        """Raise LeaseLostError, CancelRequestedError or SuspendedError if the work should stop."""
         if self._interrupt is not None:
             raise self._interrupt
 
@@ -149,10 +154,13 @@ class Heartbeat:
         with tenant_scope(self._lease.tenant_id):
             commit_without_waiting()
             own = IndexJob.objects.filter(pk=self._lease.job_id, lease=self._lease.token)
-            held = own.update(**changes)
-            cancelled = held and own.filter(cancel_requested=True).exists()
+            own.update(**changes)
+            heard = own.values_list("cancel_requested", "tenant__suspended_at").first()
         self._deadline = time.monotonic() + LEASE_SECONDS
-        if not held:
-            self._interrupt = LeaseLostError(str(self._lease.job_id))
-        elif cancelled:
-            self._interrupt = CancelRequestedError(str(self._lease.job_id))
+        job_id = str(self._lease.job_id)
+        if heard is None:
+            self._interrupt = LeaseLostError(job_id)
+        elif heard[0]:
+            self._interrupt = CancelRequestedError(job_id)
+        elif heard[1] is not None:
+            self._interrupt = SuspendedError(job_id)

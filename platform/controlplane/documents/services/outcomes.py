@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models.functions import Now
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
 
 from controlplane.audit.services import record
 from controlplane.core.scope import tenant_scope
@@ -56,6 +57,21 @@ def job_try_later(*, lease: Lease, code: str) -> None:
             error_params={},
             lease=None,
             lease_until=Now() + timedelta(seconds=pause),
+            updated_at=Now(),
+        )
+
+
+def job_put_back(*, lease: Lease) -> None:
+    """Let go of a job whose organisation was suspended, with what it has built so far; the sweep finds it when that is over.
+
+    The attempt is not counted. Nothing happens if the job is held no more.
+    """
+    with tenant_scope(lease.tenant_id):
+        IndexJob.objects.filter(pk=lease.job_id, lease=lease.token).update(
+            status=JobStatus.QUEUED,
+            attempts=Greatest(F("attempts") - 1, 0),
+            lease=None,
+            lease_until=None,
             updated_at=Now(),
         )
 

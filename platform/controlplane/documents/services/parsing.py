@@ -18,10 +18,11 @@ from controlplane.documents.services.leases import (
     Heartbeat,
     Lease,
     LeaseLostError,
+    SuspendedError,
     claim,
     fenced,
 )
-from controlplane.documents.services.outcomes import job_cancelled, job_fail, job_try_later
+from controlplane.documents.services.outcomes import job_cancelled, job_fail, job_put_back, job_try_later
 from controlplane.documents.services.traces import traces_remove
 from controlplane.documents.storage import BlobMissingError, StoreUnavailableError, fetched
 from rag.parsing import ParsedDocument, ParseError, ParseLimits, parse_in_child
@@ -56,6 +57,8 @@ def parse(*, tenant_id: UUID, job_id: UUID) -> None:
         _parse(lease)
     except CancelRequestedError:
         job_cancelled(lease=lease)
+    except SuspendedError:
+        job_put_back(lease=lease)
     except LeaseLostError:
         return
 

@@ -30,14 +30,17 @@ ABANDONED_FILE = timedelta(hours=1)
 _AT_ONCE = 500
 
 
-def all_tenants() -> list[UUID]:
+def all_tenants(*, suspended: bool) -> list[UUID]:
     with platform_scope():
-        return list(tenant_ids().values())
+        return list(tenant_ids(working=not suspended).values())
 
 
-def each_tenant(work: Callable[..., object], **arguments: Any) -> None:
-    """Do the work for every tenant; what fails for one is logged and does not keep it from the others."""
-    for tenant_id in all_tenants():
+def each_tenant(work: Callable[..., object], *, suspended: bool = False, **arguments: Any) -> None:
+    """Do the work for every tenant; what fails for one is logged and does not keep it from the others.
+
+    Those that are suspended are left as they are, unless the work is for them too.
+    """
+    for tenant_id in all_tenants(suspended=suspended):
         try:
             work(tenant_id=tenant_id, **arguments)
         except Exception:  # whatever it is, the next tenant has nothing to do with it

@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.chat import answering
 from controlplane.core.offload import _threads
+from controlplane.tenants.suspensions import tenant_resume, tenant_suspend
 from tests.controlplane.api.openai.conftest import Bank, Served
 from tests.controlplane.api.openai.test_openai_answers import QUESTION, ask, events_of, messages_of
 from tests.controlplane.api.openai.test_openai_failures import wait_for
@@ -91,3 +92,25 @@ def test_a_conversation_that_is_deleted_meanwhile_leaves_its_audit_trail(
     assert messages_of(bank) == []
     assert [event.action for event in events_of(bank)] == ["question.asked", "answer.given"]
     assert len(events_of(bank)[1].data["documents"]) == 1
+
+
+def test_an_answer_that_is_being_written_when_its_organisation_is_suspended(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    """It may finish, and is kept; the next question is refused, with a code of its own."""
+    engine.answers = BOTH
+    client, text = platform.client(bank.key.presented), ""
+    for chunk in ask(client, QUESTION, stream=True):
+        if not text and chunk.choices and chunk.choices[0].delta.content:
+            tenant_suspend(actor="system", tenant_id=bank.organisation.tenant.pk, reason="合同到期")
+        text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+    assert "60%[1]" in text
+    wait_for(lambda: len(events_of(bank)) == 2)
+    assert [message.status for message in messages_of(bank)] == ["answered", "answered"]
+    for call in (lambda: ask(client, QUESTION), client.models.list):
+        with pytest.raises(openai.PermissionDeniedError) as refusal:
+            call()
+        assert (refusal.value.status_code, refusal.value.code) == (403, "tenant_suspended")
+    assert len(messages_of(bank)) == 2
+    tenant_resume(actor="system", tenant_id=bank.organisation.tenant.pk)
+    assert client.models.list().data

@@ -8,7 +8,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import translation
 
-from controlplane.assistants.demo import ADMIN_EMAIL, SLUG, Credentials, Indexing, demo_indexing, demo_load
+from controlplane.assistants.demo import (
+    ADMIN_EMAIL,
+    SLUG,
+    Credentials,
+    Indexing,
+    demo_indexing,
+    demo_is_suspended,
+    demo_load,
+)
 
 POLL_SECONDS = 0.25
 # Without any document becoming ready or failing for this long, something is stuck.
@@ -20,6 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.ENV.state_dir / "access.json"
+        if demo_is_suspended():
+            self.stdout.write(f"the organisation “{SLUG}” is suspended: left as it is")
+            return
         tenant_id, credentials = demo_load(known=_known(path))
         _write(path, credentials)
         with translation.override("en"):
