@@ -164,6 +164,7 @@ export class Rail {
       t("theme"), theme("light"), theme("dark"), theme("system"),
       t("user_menu"),
       this.boot.console && { label: t("console"), icon: icon("console", 16), href: `${KAREZ.prefix}/` },
+      { label: t("account"), icon: icon("pencil", 16), href: `${KAREZ.prefix}/account` },
       { label: t("sign_out"), icon: icon("out", 16), onclick: signOut },
     ], { place: "above" });
   }

@@ -37,6 +37,7 @@ _SENTENCES: dict[str, Promise] = {
     "user.created": _("made the account %(email)s"),
     "user.deactivated": _("deactivated the account of %(target)s"),
     "user.reactivated": _("activated the account of %(target)s again"),
+    "user.renamed": _("changed the name of %(target)s from “%(before)s” to “%(name)s”"),
     "user.password_reset": _("reset the password of %(target)s"),
     "user.password_changed": _("changed the own password"),
     "user.password_refused": _("gave a wrong password when changing it"),

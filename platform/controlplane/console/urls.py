@@ -2,6 +2,7 @@ from django.db.transaction import non_atomic_requests
 from django.urls import path
 
 from controlplane.console.views import (
+    account,
     api_keys,
     assistant_access,
     assistant_try,
@@ -84,6 +85,7 @@ urlpatterns = [
     path("people/<uuid:user_id>/", people.Person.as_view(), name="person"),
     path("people/<uuid:user_id>/join", people.PersonJoin.as_view(), name="person-join"),
     path("people/<uuid:user_id>/account", people.PersonAccount.as_view(), name="person-account"),
+    path("people/<uuid:user_id>/rename", people.PersonRename.as_view(), name="person-rename"),
     path("people/<uuid:user_id>/password", people.PersonPassword.as_view(), name="person-password"),
     path(
         "people/<uuid:user_id>/memberships/<uuid:membership_id>",
@@ -119,6 +121,7 @@ urlpatterns = [
     # Without a transaction around them: see identity.sign_in.
     path("sign-in", non_atomic_requests(sign_in.SignIn.as_view()), name="sign-in"),
     path("sign-out", non_atomic_requests(sign_in.SignOut.as_view()), name="sign-out"),
+    path("account", account.Account.as_view(), name="account"),
     path("password", non_atomic_requests(sign_in.Password.as_view()), name="password"),
     path("setup/", non_atomic_requests(setup.Organisation.as_view()), name="setup"),
     path("setup/engine", setup.Engine.as_view(), name="setup-engine"),

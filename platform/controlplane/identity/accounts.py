@@ -1,8 +1,8 @@
-"""Ending and reopening somebody's account, and giving it a new password.
+"""Ending and reopening somebody's account, giving it a new password, and what the person is called.
 
 Whoever sets a password may sign in with it, and an account ends for everybody who relies on it. So both are for those who
 hold all that the person holds, and for an account that no other organisation shares; where one does, for the administrator
-of the platform.
+of the platform. The name is the person's own to change too.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record, record_of_platform
-from controlplane.core.problems import Conflict, Forbidden, Problem
+from controlplane.core.problems import Conflict, Forbidden, InvalidInput, Problem
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.directory import has_another_administrator, is_shared, person_get
@@ -21,11 +21,13 @@ from controlplane.identity.models import ApiKey, User
 from controlplane.identity.passwords import password_generate
 from controlplane.identity.people import check_grant
 from controlplane.identity.principal import Principal
-from controlplane.identity.selectors import principal_now, tenants_of
+from controlplane.identity.selectors import credential_ended, person_of_credential, principal_now, tenants_of
 from controlplane.identity.services import check_strength, keys_revoke
 from controlplane.tenants.models import Role
 from controlplane.tenants.selectors import membership_list
 from controlplane.tenants.services import tenant_lock
+
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,30 @@ def account_password_reset(*, principal: Principal, user_id: UUID, password: str
     return NewPassword(user=user, password=chosen)
 
 
+@transaction.atomic
+def account_rename(*, principal: Principal, user_id: UUID, name: str) -> User:
+    """Everywhere, for all who see the person: by themselves, or by who may decide over the account.
+
+    Raises NotFound, Forbidden, Conflict, and InvalidInput naming `name`.
+    """
+    name = " ".join(name.replace("\x00", "").split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InvalidInput(
+            code="invalid_field",
+            field="name",
+            detail=_("A name has between one and %(most)s characters.") % {"most": LONGEST_NAME},
+        )
+    own = user_id == principal.user_id and not principal.by_token
+    user, tenants = _own_account(user_id) if own else _account(principal, user_id)
+    if user.name != name:
+        before = user.name
+        with scoped(Scope(user_id=user.pk)):
+            User.objects.filter(pk=user.pk).update(name=name)
+        user.name = name
+        _record(principal, user, tenants, "user.renamed", name=name, before=before)
+    return user
+
+
 def account_obstacle(*, principal: Principal, user: User) -> Problem | None:
     """Why the principal may not decide over the account, if so."""
     try:
@@ -90,6 +116,13 @@ def account_obstacle(*, principal: Principal, user: User) -> Problem | None:
     except Problem as problem:
         return problem
     return None
+
+
+def _own_account(user_id: UUID) -> tuple[User, list[UUID]]:
+    user = person_of_credential(user_id=user_id)
+    if user is None:
+        raise credential_ended()
+    return user, tenants_of(user=user)
 
 
 def _account(principal: Principal, user_id: UUID) -> tuple[User, list[UUID]]:
@@ -152,11 +185,12 @@ def _set_active(user: User, *, active: bool) -> None:
     user.is_active = active
 
 
-def _record(principal: Principal, user: User, tenants: list[UUID], action: str) -> None:
-    event = {"actor": principal.actor, "action": action, "target": f"user:{user.pk}"}
+def _record(principal: Principal, user: User, tenants: list[UUID], action: str, **data: str) -> None:
+    event = {"actor": principal.actor, "action": action, "target": f"user:{user.pk}", **data}
     # The platform's first and the tenants' in one order: each head is held until the commit.
-    if user.is_platform_admin:
-        record_of_platform(**event)
+    if user.is_platform_admin or not tenants:
+        with scoped(Scope(actor=principal.actor)):
+            record_of_platform(**event)
     for tenant_id in tenants:
         with scoped(_sight(principal, tenant_id)):
             record(tenant_id=tenant_id, **event)

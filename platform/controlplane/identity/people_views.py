@@ -9,7 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.identity import serializers as shapes
-from controlplane.identity.accounts import account_deactivate, account_password_reset, account_reactivate
+from controlplane.identity.accounts import (
+    account_deactivate,
+    account_password_reset,
+    account_reactivate,
+    account_rename,
+)
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.directory import person_get, person_list
 from controlplane.identity.models import KeyScope
@@ -60,9 +65,13 @@ class Person(PrincipalView):
 
     @extend_schema(request=shapes.PersonChange, responses=shapes.PersonSerializer)
     def patch(self, request: Request, user_id: UUID) -> Response:
-        active = self.checked(shapes.PersonChange)["active"]
-        change = account_reactivate if active else account_deactivate
-        return Response(shapes.PersonSerializer(change(principal=self.principal, user_id=user_id)).data)
+        person: dict[str, Any] = {"principal": self.principal, "user_id": user_id}
+        changes = self.checked(shapes.PersonChange)
+        if "name" in changes:
+            account_rename(**person, name=changes["name"])
+        if "active" in changes:
+            (account_reactivate if changes["active"] else account_deactivate)(**person)
+        return Response(shapes.PersonSerializer(person_get(**person)).data)
 
 
 class PersonPassword(PrincipalView):

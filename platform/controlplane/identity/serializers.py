@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from controlplane.core.api import SecrecyField
@@ -92,8 +93,20 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "email", "name", "active", "last_sign_in", "memberships", "created_at")
 
 
+class NameChange(serializers.Serializer[Any]):
+    name = serializers.CharField(
+        max_length=200, help_text="what the person is called, in all of their organisations"
+    )
+
+
 class PersonChange(serializers.Serializer[Any]):
-    active = serializers.BooleanField(help_text="false ends the account, true opens it again")
+    name = serializers.CharField(max_length=200, required=False)
+    active = serializers.BooleanField(required=False, help_text="false ends the account, true opens it again")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(_("Send what is to change: “name”, “active”, or both."))
+        return attrs
 
 
 class PasswordReset(serializers.Serializer[Any]):

@@ -1,15 +1,17 @@
 """Signing in, and the people and keys of a tenant."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.identity import serializers as shapes
+from controlplane.identity.accounts import account_rename
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.authentication import asked_tenant
 from controlplane.identity.chat_tokens import chat_token_for
@@ -59,11 +61,19 @@ class SessionToken(PrincipalView):
 
 
 class Me(PrincipalView):
-    permission_classes = (SignedIn,)
+    def get_permissions(self) -> list[BasePermission]:
+        return [SignedIn() if self.request.method == "GET" else InPerson()]
 
     @extend_schema(responses=shapes.PrincipalSerializer)
     def get(self, request: Request) -> Response:
         return Response(shapes.PrincipalSerializer(self.principal).data)
+
+    @extend_schema(request=shapes.NameChange, responses=shapes.PrincipalSerializer)
+    def patch(self, request: Request) -> Response:
+        principal, name = self.principal, self.checked(shapes.NameChange)["name"]
+        assert principal.user_id is not None  # noqa: S101  (`InPerson` has made sure of it)
+        renamed = account_rename(principal=principal, user_id=principal.user_id, name=name)
+        return Response(shapes.PrincipalSerializer(replace(principal, name=renamed.name)).data)
 
 
 class Password(PrincipalView):

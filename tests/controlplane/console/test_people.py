@@ -291,3 +291,33 @@ def test_an_export_that_is_refused_leaves_no_event(organisation: Organisation) -
             signed_in(organisation.member(organisation.root, role)).get("/people/export").status_code == 403
         )
     assert exports(organisation) == []
+
+
+def test_a_name_is_corrected_on_the_page_of_the_person(
+    organisation: Organisation, other: Organisation
+) -> None:
+    by, user = askers(organisation, other), organisation.member(organisation.finance)
+    address = f"/people/{user.pk}/rename"
+    for client, status in ((by.member, 403), (by.manager, 403), (by.elsewhere, 404)):
+        refused(organisation, lambda c=client: c.post(address, {"name": "x"}), status)
+    wrong = by.tenant_admin.post(address, {"name": " "})
+    assert (wrong.status_code, 'id="rename" aria-labelledby="rename-title" data-opened' in wrong.text) == (
+        422,
+        True,
+    )
+    done = by.tenant_admin.post(address, {"name": "李<冰>"})
+    assert done.headers["Location"] == f"/people/{user.pk}/"
+    assert "李&lt;冰&gt;" in by.tenant_admin.get(f"/people/{user.pk}/").text
+    assert "changed the name of" in by.tenant_admin.get("/audit/").text
+
+
+def test_everybody_has_an_account_of_their_own(organisation: Organisation) -> None:
+    """Also who has nothing else to do in the console."""
+    user = organisation.member(organisation.finance)
+    client = signed_in(user)
+    page = client.get("/account")
+    assert (page.status_code, user.email in page.text, 'href="/password"' in page.text) == (200, True, True)
+    assert client.post("/account", {"name": ""}).status_code == 422
+    assert client.post("/account", {"name": "李冰"}).headers["Location"] == "/account"
+    assert 'value="李冰"' in client.get("/account").text
+    assert Client().get("/account").status_code == 302

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from controlplane.audit.chain import PLATFORM_CHAIN
 from controlplane.audit.selectors import event_list
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.secrecy import Secrecy
@@ -203,3 +204,65 @@ def test_a_generated_password_is_strong_and_another_each_time() -> None:
     made = {password_generate() for _ in range(200)}
     assert len(made) == 200
     assert all(len(password) == 19 and not set(password) & set("0O1lIo") for password in made)
+
+
+class TestNames:
+    def test_an_administrator_corrects_a_name(self, organisation: Organisation) -> None:
+        user, boss = organisation.member(organisation.finance), boss_of(organisation)
+        for _ in range(2):  # the second changes nothing
+            answer = rename(boss, user, " 李  冰\n")
+            assert (answer.status_code, answer.json()["name"]) == (200, "李 冰")
+        assert _data(organisation, "user.renamed") == [(f"user:{user.pk}", {"name": "李 冰", "before": ""})]
+        both = boss.patch(f"{PEOPLE}/{user.pk}", {"name": "李二郎", "active": False}, format="json").json()
+        assert (both["name"], both["active"]) == ("李二郎", False)
+
+    def test_people_change_their_own(self, organisation: Organisation, other: Organisation) -> None:
+        """Also those who belong to two organisations, whose administrators may not decide over the account."""
+        user = organisation.member(organisation.finance)
+        join(other, user, other.root, Role.MEMBER, Secrecy.PUBLIC)
+        answer = signed_in(user).patch("/api/v1/me", {"name": "李冰"}, format="json")
+        assert (answer.status_code, answer.json()["name"]) == (200, "李冰")
+        assert signed_in(user).get("/api/v1/me").json()["name"] == "李冰"
+        for each in (organisation, other):
+            assert [target for target, _ in _data(each, "user.renamed")] == [f"user:{user.pk}"]
+        assert rename(boss_of(organisation), user, "x").json()["code"] == "account_shared"
+        assert name_of(user) == "李冰"
+
+    def test_who_belongs_to_no_organisation_is_in_the_platforms_trail(self, db: None) -> None:
+        admin = platform_admin()
+        assert signed_in(admin).patch("/api/v1/me", {"name": "管理员"}, format="json").status_code == 200
+        with tenant_scope(PLATFORM_CHAIN):
+            found = event_list(tenant_id=PLATFORM_CHAIN, action="user.renamed", target=f"user:{admin.pk}")
+            assert found.count() == 1
+
+    def test_nobody_else_changes_a_name(self, organisation: Organisation, other: Organisation) -> None:
+        user = organisation.member(organisation.root)
+        member, elsewhere = organisation.member(organisation.root), boss_of(other)
+        finance = signed_in(organisation.member(organisation.finance, Role.ADMIN, Secrecy.SECRET))
+        key = organisation.key(organisation.root, *KeyScope.values, clearance=Secrecy.SECRET).client
+        for client, status in ((signed_in(member), 403), (elsewhere, 404), (finance, 404), (key, 403)):
+            assert rename(client, user, "x").status_code == status
+        token = signed_in(user).get("/api/v1/session/token").json()["token"]
+        for client in (client_of(token), key):
+            refused = client.patch("/api/v1/me", {"name": "x"}, format="json")
+            assert (refused.status_code, refused.json()["code"]) == (403, "session_needed")
+        assert (name_of(user), name_of(member)) == ("", "")
+        assert events(organisation, "user.renamed") == 0
+
+    def test_a_name_is_a_name(self, organisation: Organisation) -> None:
+        user, boss = organisation.member(organisation.finance), boss_of(organisation)
+        for name in ("", "  ", "\u2003", "x" * 201):
+            answer = rename(boss, user, name)
+            assert (answer.status_code, answer.json()["field"]) == (422, "name")
+        assert boss.patch(f"{PEOPLE}/{user.pk}", {}, format="json").status_code == 422
+        assert name_of(user) == ""
+        assert rename(boss, user, "李\x00冰").status_code in (200, 422)
+
+
+def rename(client: APIClient, user: User, name: str) -> Any:
+    return client.patch(f"{PEOPLE}/{user.pk}", {"name": name}, format="json")
+
+
+def name_of(user: User) -> str:
+    with platform_scope():
+        return User.objects.get(pk=user.pk).name

@@ -14,13 +14,20 @@ from controlplane.console.needs import Need
 from controlplane.console.once import done_once
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.console.paging import list_page
-from controlplane.console.views.people_forms import JoinForm, MembershipForm, PasswordForm, PersonForm
+from controlplane.console.views.people_forms import (
+    JoinForm,
+    MembershipForm,
+    NameForm,
+    PasswordForm,
+    PersonForm,
+)
 from controlplane.core.problems import Problem, not_found
 from controlplane.identity.accounts import (
     account_deactivate,
     account_obstacle,
     account_password_reset,
     account_reactivate,
+    account_rename,
 )
 from controlplane.identity.directory import person_get, person_list
 from controlplane.identity.models import User
@@ -120,6 +127,7 @@ class Person(PeoplePage):
         *,
         join: JoinForm | None = None,
         password: PasswordForm | None = None,
+        rename: NameForm | None = None,
         rights: MembershipForm | None = None,
         status: int = 200,
     ) -> HttpResponse:
@@ -141,7 +149,9 @@ class Person(PeoplePage):
             join=join or JoinForm(principal=self.principal),
             password=password or PasswordForm(auto_id="id_password_%s"),
             obstacle=account_obstacle(principal=self.principal, user=person),
-            refused=bool(password),
+            rename=rename or NameForm(auto_id="id_rename_%s", initial={"name": person.name}),
+            refused="password" if password else "rename" if rename else "",
+            is_self=person.pk == self.principal.user_id,
         )
 
 
@@ -206,6 +216,22 @@ class PersonAccount(Person):
         else:
             account_reactivate(principal=self.principal, user_id=user_id)
             messages.success(request, _("The account is active again."))
+        return back_to(reverse("console:person", args=[user_id]))
+
+
+class PersonRename(Person):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, user_id: UUID) -> HttpResponse:
+        form = NameForm(request.POST, auto_id="id_rename_%s")
+        if not form.is_valid():
+            return self.shown(user_id, rename=form, status=422)
+        try:
+            account_rename(principal=self.principal, user_id=user_id, name=form.text("name"))
+        except Problem as problem:
+            form.add_problem(problem)
+            return self.shown(user_id, rename=form, status=problem.status)
+        messages.success(request, _("The name was changed."))
         return back_to(reverse("console:person", args=[user_id]))
 
 

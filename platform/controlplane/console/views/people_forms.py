@@ -83,7 +83,7 @@ class PersonForm(OnceForm, JoinForm):
     email = forms.EmailField(
         label=gettext_lazy("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    name = forms.CharField(label=gettext_lazy("Full name"), max_length=200)
     password = forms.CharField(
         label=gettext_lazy("Initial password"),
         max_length=128,
@@ -101,6 +101,12 @@ class PersonForm(OnceForm, JoinForm):
     @property
     def is_new(self) -> bool:
         return bool(self.cleaned_data["account"] == "new")
+
+
+class NameForm(ConsoleForm):
+    name = forms.CharField(
+        label=gettext_lazy("Full name"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
 
 
 class PasswordForm(OnceForm):

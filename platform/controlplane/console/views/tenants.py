@@ -84,7 +84,7 @@ class TenantForm(OnceForm):
         widget=forms.RadioSelect,
     )
     email = forms.EmailField(label=gettext_lazy("E-mail"), max_length=254)
-    person = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    person = forms.CharField(label=gettext_lazy("Full name"), max_length=200)
     names = {"admin.email": "email", "admin.password": "email", "admin.name": "person"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
