@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt messages lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
+.PHONY: help up down test check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -36,6 +36,10 @@ fmt: install-dev ## format the code and sort its imports
 
 messages: install-dev ## take new texts from the source into the Chinese catalogue and compile it
 	$(PYTHON) -m deploy.messages
+
+screenshots: install-dev ## take the guides' pictures, in both languages, into docs/images/
+	mkdir -p docs/images
+	KAREZ_SCREENSHOTS=docs/images $(PYTHON) -m pytest -q -p no:cacheprovider tests/browser/guides
 
 lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	for name in base models embedded chat dev; do \

@@ -11,15 +11,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from tests.browser import accessibility, chromium
 from tests.browser.reader import MODEL, read
+from tests.browser.rest import Person
 from tests.browser.watch import Watch
 from tests.e2e.conftest import KEPT, ROOT, STOP_SECONDS, Platform, free_port, until_ready
 from tests.fakes.engine import FakeEngine
@@ -27,6 +30,8 @@ from tests.fakes.engine import FakeEngine
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 SECONDS = 20_000
+# In names and texts of every kind: it must be shown as it is.
+HOSTILE = "<img src=x onerror=alert(1)>"
 # Where the guides' pictures are; written by `make screenshots`, never by an ordinary run.
 PICTURES = os.environ.get("KAREZ_SCREENSHOTS", "")
 
@@ -114,6 +119,14 @@ def admin(open_browser: Callable[..., BrowserContext], stack: Platform) -> Page:
     return sign_in(open_browser().new_page(), **stack.access["admin"])
 
 
+@pytest.fixture(scope="session")
+def rest(stack: Platform) -> Iterator[Person]:
+    """The same administrator through the API: for what a test needs and does not test."""
+    person = Person(base_url=stack.base_url, **stack.access["admin"])
+    yield person
+    person.http.close()
+
+
 # Cookies by address and person: an address may sign in ten times a minute, and the tests are faster than that.
 _SESSIONS: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
@@ -137,12 +150,35 @@ def sign_in(page: Page, *, email: str, password: str, wanted: str = "/") -> Page
     return page
 
 
+def choose(page: Page, select: str, text: str) -> None:
+    """The option that has this text in it."""
+    value = page.locator(f"{select} option", has_text=text).first.get_attribute("value")
+    page.select_option(select, value)
+
+
+def submit_twice(page: Page, button: str) -> None:
+    """A double click on the button of the page's form."""
+    page.wait_for_load_state("networkidle")  # the page's scripts have run then
+    page.locator("main").get_by_role("button", name=button).dblclick()
+    page.wait_for_load_state("networkidle")
+
+
 def assert_accessible(page: Page) -> None:
     assert accessibility.violations(page) == []
 
 
-def picture(page: Page, name: str) -> None:
-    """For the guides; nothing unless pictures are asked for."""
-    if PICTURES:
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+def picture(page: Page, name: str, *, of: Locator | None = None) -> None:
+    """For the guides, as `<name>.zh-CN.png` or `<name>.en.png`, by the browser's language; nothing unless pictures are
+    asked for. `of`: this part of the page alone.
+    """
+    if not PICTURES:
+        return
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
+    language = "zh-CN" if page.evaluate("navigator.language").startswith("zh") else "en"
+    taken = of.screenshot(animations="disabled") if of else page.screenshot(animations="disabled")
+    with Image.open(BytesIO(taken)) as whole:
+        # A console of few colours loses nothing by a palette, and three quarters of its bytes.
+        whole.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+            Path(PICTURES) / f"{name}.{language}.png", optimize=True
+        )

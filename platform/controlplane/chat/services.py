@@ -445,7 +445,14 @@ def _conversation(question: Question, assistant: Assistant | None) -> Conversati
 
 
 def _title(text: str) -> str:
-    return " ".join(text.split())[:_TITLE_CHARACTERS]
+    """The beginning of the question, cut where a word ends; Chinese has no such place."""
+    whole = " ".join(text.split())
+    if len(whole) <= _TITLE_CHARACTERS:
+        return whole
+    cut = whole[: _TITLE_CHARACTERS - 1]
+    if whole[_TITLE_CHARACTERS - 1].isascii() and whole[_TITLE_CHARACTERS - 1].isalnum():
+        cut = cut[: cut.rfind(" ")] if " " in cut[_TITLE_CHARACTERS // 2 :] else cut
+    return cut.rstrip() + "…"
 
 
 def _storable(text: str) -> str:

@@ -88,6 +88,21 @@ def test_a_tenant_that_is_there_is_only_added_to_when_asked(committed: None) -> 
     assert len(questions(slug)) > 1.8 * len(before)
 
 
+def test_conversations_are_added_to_the_documents_that_are_there(committed: None) -> None:
+    slug = f"seed-{uuid4().hex[:8]}"
+    seed(slug, "--messages=0")
+    with platform_scope():
+        tenant_id = tenant_ids(slug=slug)[slug]
+    seed(slug, "--append", "--documents=0", "--audit-events=0", "--language=en")
+    with tenant_scope(tenant_id):
+        titles = dict(Document.objects.filter(tenant_id=tenant_id).values_list("id", "title"))
+        cited = set(Citation.objects.filter(tenant_id=tenant_id).values_list("document_id", "title"))
+    assert len(titles) == 40
+    assert cited
+    assert {titles[id_] for id_, _title in cited} == {title for _id, title in cited}
+    assert all(question.isascii() for question in questions(slug))
+
+
 def test_identifiers_are_those_of_their_time() -> None:
     chance = Chance(Seed("1", "one"), "test")
     id_ = chance.id_at(1_772_000_000_123)

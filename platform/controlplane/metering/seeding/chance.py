@@ -12,10 +12,11 @@ _VARIANT = 2 << 62
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Of what the rows say, and of their identifiers, which no two tenants may share."""
+    """Of what the rows say, and of their identifiers, which no two tenants may share. `language`: of conversations."""
 
     rows: str
     ids: str
+    language: str = "zh-hans"
 
 
 class Chance(random.Random):
@@ -23,6 +24,7 @@ class Chance(random.Random):
 
     def __init__(self, seed: Seed, purpose: str) -> None:
         super().__init__(f"{seed.rows}/{purpose}")
+        self.language = seed.language
         self._ids = random.Random(f"{seed.rows}/{purpose}/{seed.ids}")  # noqa: S311 - protects nothing
 
     def __new__(cls, seed: Seed, purpose: str) -> "Chance":

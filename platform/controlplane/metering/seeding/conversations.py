@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from controlplane.chat.selectors import searchable
 from controlplane.metering.seeding.chance import Chance, Seed
-from controlplane.metering.seeding.documents import Made
+from controlplane.metering.seeding.documents import Cited
 from controlplane.metering.seeding.loading import NULL, Target, line
 from controlplane.metering.seeding.organisation import Asked, Seeded
-from controlplane.metering.seeding.texts import REFUSAL, question, sentences
+from controlplane.metering.seeding.texts import question, refusal, sentences
 
 DAYS = 90
 MESSAGES_OF_A_CONVERSATION = 6
@@ -104,7 +104,7 @@ class _Conversation:
 
 
 def batches(
-    seeded: Seeded, *, messages: int, seed: Seed, until: int, documents: Sequence[Made], size: int
+    seeded: Seeded, *, messages: int, seed: Seed, until: int, documents: Sequence[Cited], size: int
 ) -> Iterator[Batch]:
     """Each of about `size` messages, in the order of time; together `messages`."""
     chance = Chance(seed, "conversations")
@@ -125,7 +125,7 @@ def batches(
 
 
 def _converse(
-    batch: Batch, seeded: Seeded, chance: Chance, start: int, documents: Sequence[Made], most: int
+    batch: Batch, seeded: Seeded, chance: Chance, start: int, documents: Sequence[Cited], most: int
 ) -> None:
     held = _Conversation(chance.id_at(start), chance.skewed(seeded.actors), chance.skewed(seeded.assistants))
     turns = min(1 + int(chance.random() * (MESSAGES_OF_A_CONVERSATION - 1)), most // 2)
@@ -139,7 +139,7 @@ def _converse(
 
 
 def _turn(
-    batch: Batch, chance: Chance, held: _Conversation, at: int, asked: str, documents: Sequence[Made]
+    batch: Batch, chance: Chance, held: _Conversation, at: int, asked: str, documents: Sequence[Cited]
 ) -> int:
     """One question with its answer, if it got one; returns when the next may come."""
     drawn = chance.random()
@@ -162,13 +162,13 @@ def _answer(
     held: _Conversation,
     at: int,
     outcome: tuple[str, str],
-    documents: Sequence[Made],
+    documents: Sequence[Cited],
 ) -> int:
     status, reason = outcome
     first = int(chance.lognormvariate(6.7, 0.6))
     tokens = 0 if status == "refused" else chance.randrange(60, 700)
     whole = first + tokens * 28
-    content = REFUSAL if status == "refused" else sentences(chance, chance.randrange(2, 6))
+    content = refusal(chance) if status == "refused" else sentences(chance, chance.randrange(2, 6))
     model = _MODELS[chance.random() < 0.3]
     answer, told = chance.id_at(at + 1), at + whole
     spent = (chance.randrange(900, 4_000), tokens, first, whole)
@@ -176,9 +176,7 @@ def _answer(
     if status == "answered" and documents and chance.random() < 0.94:
         for index in range(1, chance.randrange(2, 4)):
             cited = chance.skewed(documents)
-            batch.citations.append(
-                line(chance.id_at(told), told, answer, index, cited.id, f"文件{cited.number}")
-            )
+            batch.citations.append(line(chance.id_at(told), told, answer, index, cited.id, cited.title))
     if chance.random() < 0.06:
         rating, reasons = (
             ("up", "{}") if chance.random() < 0.7 else ("down", "{" + chance.choice(_COMPLAINTS) + "}")

@@ -1,9 +1,11 @@
 """Documents with one or more versions, their passages, and the jobs that would have indexed them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from controlplane.core.scope import tenant_scope
 from controlplane.documents.file_names import name_terms
+from controlplane.documents.models import Document
 from controlplane.metering.seeding.chance import Chance, Seed
 from controlplane.metering.seeding.loading import NULL, Target, line
 from controlplane.metering.seeding.organisation import Base, Seeded
@@ -94,6 +96,28 @@ class Made:
     status: str
     chunks: int
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    id: str
+    title: str
+
+
+def citable(seeded: Seeded, made: Sequence[Made]) -> list[Cited]:
+    """Those of this run that can be read; where it makes none, those that the tenant has."""
+    if made:
+        return [Cited(one.id, f"文件{one.number}") for one in made if one.status == "ready"]
+    with tenant_scope(seeded.tenant_id):
+        there = Document.objects.filter(tenant_id=seeded.tenant_id, live_version__isnull=False)
+        return [
+            Cited(str(id_), _one_line(title))
+            for id_, title in there.order_by("id").values_list("id", "title")
+        ]
+
+
+def _one_line(title: str) -> str:
+    return " ".join(title.replace("\\", " ").split())
 
 
 def make(seeded: Seeded, *, count: int, seed: Seed, until: int, passages: int) -> list[Made]:

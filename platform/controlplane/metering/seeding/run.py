@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -43,23 +43,38 @@ Report = Callable[[str, int, float], None]
 
 
 def seed_tenant(
-    *, slug: str, amounts: Amounts, seed: str, until: datetime, append: bool, report: Report
+    *,
+    slug: str,
+    amounts: Amounts,
+    seed: str,
+    until: datetime,
+    append: bool,
+    report: Report,
+    language: str = "zh-hans",
 ) -> Done:
     """Fill the tenant `slug` as if it had been used until `until`. `report`: step, rows so far, seconds so far.
 
     Raises Conflict for a tenant that is there already, and NotFound with `append` for one that is not.
     """
-    return _Run(slug, amounts, seed, int(until.timestamp() * 1000), append, report).done()
+    return _Run(slug, amounts, seed, int(until.timestamp() * 1000), append, report, language).done()
 
 
 class _Run:
     def __init__(
-        self, slug: str, amounts: Amounts, seed: str, until: int, append: bool, report: Report
+        self,
+        slug: str,
+        amounts: Amounts,
+        seed: str,
+        until: int,
+        append: bool,
+        report: Report,
+        language: str,
     ) -> None:
         self.amounts, self.until, self.report = amounts, until, report
         self.seconds: dict[str, float] = {}
         self.started = started = time.perf_counter()
         self.seeded, self.seed = _organisation(slug, seed, append)
+        self.language = language
         self.loader = Loader(tenant_id=self.seeded.tenant_id)
         self._note("organisation", 1, started)
 
@@ -106,20 +121,19 @@ class _Run:
 
     def _conversations(self, made: list[documents.Made]) -> None:
         started, rows = time.perf_counter(), 0
-        ready = [one for one in made if one.status == "ready"]
-        for batch in self._batches(ready):
+        for batch in self._batches(documents.citable(self.seeded, made)):
             for target, lines in batch.tables():
                 list(self.loader.load(target=target, lines=lines))
             rows += len(batch.messages)
             self._note("messages", rows, started)
 
-    def _batches(self, ready: list[documents.Made]) -> Iterator[conversations.Batch]:
+    def _batches(self, cited: list[documents.Cited]) -> Iterator[conversations.Batch]:
         return conversations.batches(
             self.seeded,
             messages=self.amounts.messages,
-            seed=self.seed,
+            seed=replace(self.seed, language=self.language),
             until=self.until,
-            documents=ready,
+            documents=cited,
             size=BATCH,
         )
 

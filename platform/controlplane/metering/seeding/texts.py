@@ -37,18 +37,44 @@ _SAID = (
     "各网点每季度对{}进行不少于{}次的自查，发现问题应当在三个工作日内上报。",
     "未按规定办理{}的，按照《员工行为守则》第{}条追究责任。",
 )
-REFUSAL = "在您可以查阅的文档中没有找到答案。您可以换一种说法，或者联系相关部门确认。"
+_SUBJECTS_EN = (
+    "business travel", "annual leave", "remote access", "lost devices", "third parties", "small purchases", "contracts",
+    "working from home", "visitors", "backups", "incident reports", "expense claims", "training", "archives",
+)  # fmt: skip
+_ASKED_EN = (
+    "Who approves {}?",
+    "Which rules apply to {}?",
+    "How long are the records of {} kept?",
+    "Does rule {1} change anything about {0}?",
+    "Whom do I ask about {}?",
+    "How soon must {} be reported?",
+)
+_SAID_EN = (
+    "{} is decided by the head of the department within {} working days.",
+    "Everything about {} is recorded, and the record is kept for {} months.",
+    "The department reviews {} at least {} times a year.",
+    "Questions about {} go to the responsible office, extension {}.",
+)
+_REFUSALS = {
+    "zh-hans": "在您可以查阅的文档中没有找到答案。您可以换一种说法，或者联系相关部门确认。",
+    "en": "The documents that you may read do not hold the answer. Try other words, or ask the department in charge.",
+}
+
+
+def refusal(chance: Chance) -> str:
+    return _REFUSALS[chance.language]
 
 
 def subject(chance: Chance) -> str:
-    return chance.choice(_SUBJECTS)
+    return chance.choice(_SUBJECTS_EN if chance.language == "en" else _SUBJECTS)
 
 
 def question(chance: Chance) -> str:
-    return chance.choice(_ASKED).format(subject(chance), chance.randrange(1, 900))
+    asked = chance.choice(_ASKED_EN if chance.language == "en" else _ASKED)
+    return asked.format(subject(chance), chance.randrange(1, 900))
 
 
 def sentences(chance: Chance, count: int) -> str:
-    return "".join(
-        chance.choice(_SAID).format(subject(chance), chance.randrange(2, 500)) for _ in range(count)
-    )
+    said = _SAID_EN if chance.language == "en" else _SAID
+    made = [chance.choice(said).format(subject(chance), chance.randrange(2, 500)) for _ in range(count)]
+    return " ".join(one[0].upper() + one[1:] for one in made) if chance.language == "en" else "".join(made)

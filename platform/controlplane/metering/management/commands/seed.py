@@ -23,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--passages", type=int, default=2, help="of a document, on average; 0 for none")
         parser.add_argument("--seed", default="1", help="the same seed makes the same rows")
         parser.add_argument(
+            "--language", choices=("zh-hans", "en"), default="zh-hans", help="of the conversations"
+        )
+        parser.add_argument(
             "--until", type=datetime.fromisoformat, help="when the made-up time ends; now without it"
         )
         parser.add_argument("--append", action="store_true", help="add to a tenant that was seeded before")
@@ -44,6 +47,7 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 until=until,
                 append=options["append"],
+                language=options["language"],
                 report=self._report,
             )
         except Problem as problem:
