@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.chat.models import MessageStatus
 from controlplane.core.secrecy import Secrecy
 from controlplane.tenants.models import Role
 
@@ -126,4 +127,6 @@ def _said(name: str, value: Any) -> str:
         return str(Role(text).label)
     if name == "clearance" and text in Secrecy.slugs():
         return str(Secrecy.from_slug(text).label)
+    if name == "status" and text in MessageStatus.values:
+        return str(MessageStatus(text).label)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-WIDTH, HEIGHT = 720.0, 220.0
+WIDTH, HEIGHT = 560.0, 200.0
+# Of a chart that has the page's whole width: drawn wider, and not larger.
+WHOLE_WIDTH = 1120.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 10.0, 24.0
 _TICKS = 4
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+# Each divides into whole quarters from 40 on.
+_STEPS = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 6.0, 8.0, 10.0)
 _BAR_SHARE = 0.68
 _MOST_LABELS = 10
+_LETTER, _WIDE_LETTER, _GAP = 6.2, 11.0, 12.0
 _FEW = 40
 
 
@@ -58,6 +62,15 @@ class Chart:
     grid: Sequence[Tick]
     axis: Sequence[Tick]
     unit: str = ""
+    width: float = WIDTH
+
+    @property
+    def right(self) -> float:
+        return self.width - _RIGHT
+
+    @property
+    def is_wide(self) -> bool:
+        return self.width > WIDTH
 
     @property
     def is_empty(self) -> bool:
@@ -72,10 +85,12 @@ class Chart:
         ]
 
 
-def bar_chart(*, title: str, labels: Sequence[str], series: Sequence[Series], unit: str = "") -> Chart:
+def bar_chart(
+    *, title: str, labels: Sequence[str], series: Sequence[Series], unit: str = "", width: float = WIDTH
+) -> Chart:
     """Stacked: the height of a column is the sum of its series."""
     sums = [sum(one.values[place] or 0 for one in series) for place in range(len(labels))]
-    scale = _Scale(top=_nice_top(max(sums, default=0)), count=len(labels))
+    scale = _Scale(top=_nice_top(max(sums, default=0)), count=len(labels), width=width)
     bars: list[Bar] = []
     for place, label in enumerate(labels):
         reached = 0.0
@@ -102,10 +117,11 @@ def line_chart(*, title: str, labels: Sequence[str], series: Sequence[Series], u
 class _Scale:
     top: float
     count: int
+    width: float = WIDTH
 
     @property
     def step(self) -> float:
-        return (WIDTH - _LEFT - _RIGHT) / max(1, self.count)
+        return (self.width - _LEFT - _RIGHT) / max(1, self.count)
 
     @property
     def bar(self) -> float:
@@ -132,11 +148,32 @@ def _chart(
     lines: Sequence[Line] = (),
 ) -> Chart:
     every = ceil(len(labels) / _MOST_LABELS) or 1
-    grid = [Tick(scale.y(scale.top * n / _TICKS), _short(scale.top * n / _TICKS)) for n in range(_TICKS + 1)]
-    axis = [Tick(scale.middle(place), label) for place, label in enumerate(labels) if place % every == 0]
+    values = [scale.top * n / _TICKS for n in range(_TICKS + 1)]
     return Chart(
-        title=title, labels=labels, series=series, bars=bars, lines=lines, grid=grid, axis=axis, unit=unit
+        title=title,
+        labels=labels,
+        series=series,
+        bars=bars,
+        lines=lines,
+        grid=[Tick(scale.y(value), _duration(value) if unit == " ms" else _short(value)) for value in values],
+        axis=[
+            Tick(scale.middle(place), _fitting(label, every * scale.step - _GAP))
+            for place, label in enumerate(labels)
+            if place % every == 0
+        ],
+        unit=unit,
+        width=scale.width,
     )
+
+
+def _fitting(label: str, room: float) -> str:
+    """Cut off where it would run into the next one; the bar's own title has it whole."""
+    used = 0.0
+    for place, letter in enumerate(label):
+        used += _LETTER if letter.isascii() else _WIDE_LETTER
+        if used > room:
+            return label[: max(1, place - 1)].rstrip() + "…"
+    return label
 
 
 def _lines(series: Series, labels: Sequence[str], scale: _Scale, unit: str) -> list[Line]:
@@ -162,6 +199,10 @@ def _nice_top(highest: float) -> float:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _duration(value: float) -> str:
+    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms" if value else "0"
 
 
 def _short(value: float) -> str:

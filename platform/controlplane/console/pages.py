@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
@@ -147,4 +148,10 @@ def _wanted(request: HttpRequest) -> str:
     current = request.headers.get("HX-Current-URL", "")
     if current:
         return "/" + current.split("://", 1)[-1].partition("/")[2]
-    return request.get_full_path() if request.method == "GET" else reverse("console:overview")
+    if request.method == "GET":
+        return request.get_full_path()
+    # A form that was sent: back to the page it stood on, where the browser puts in again what was typed.
+    referrer = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(referrer, allowed_hosts={request.get_host()}):
+        return "/" + referrer.split("://", 1)[-1].partition("/")[2]
+    return reverse("console:overview")

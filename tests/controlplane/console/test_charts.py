@@ -16,7 +16,7 @@ def test_columns_are_stacked_and_proportional() -> None:
     assert above.y + above.height == pytest.approx(first.y, abs=0.05)
     assert first.y + first.height == pytest.approx(HEIGHT - 24)
     assert above.title == "1 · b: 30"
-    assert chart.grid[-1].label == "50"
+    assert chart.grid[-1].label == "40"
 
 
 def test_a_missing_value_is_a_gap_and_a_dash() -> None:
@@ -32,7 +32,7 @@ def test_nothing_is_empty_and_draws_no_bar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("highest", "top"), [(1, "4"), (7, "8"), (23, "24"), (260, "500"), (1_200_000, "2M")]
+    ("highest", "top"), [(1, "4"), (7, "8"), (23, "24"), (46, "60"), (260, "300"), (1_250_000, "1.6M")]
 )
 def test_the_axis_ends_at_a_round_number(highest: float, top: str) -> None:
     chart = bar_chart(title="t", labels=["1"], series=[Series("a", [highest])])
@@ -42,3 +42,20 @@ def test_the_axis_ends_at_a_round_number(highest: float, top: str) -> None:
 def test_labels_do_not_crowd() -> None:
     chart = bar_chart(title="t", labels=[str(n) for n in range(30)], series=[Series("a", [1] * 30)])
     assert len(chart.axis) == 10
+
+
+def test_counts_have_whole_numbers_at_their_lines() -> None:
+    for highest in range(1, 400):
+        chart = bar_chart(title="t", labels=["1"], series=[Series("a", [highest])])
+        assert not [tick.label for tick in chart.grid if "." in tick.label], highest
+
+
+def test_times_are_told_in_seconds() -> None:
+    chart = line_chart(title="t", labels=["1"], series=[Series("a", [3100])], unit=" ms")
+    assert [tick.label for tick in chart.grid] == ["0", "1 s", "2 s", "3 s", "4 s"]
+
+
+def test_long_labels_do_not_run_into_each_other() -> None:
+    names = ["Resident services assistant", "金融制度助手", "渠源能源运行与检修规程问答助手"]
+    chart = bar_chart(title="t", labels=names, series=[Series("a", [1, 2, 3])], width=360)
+    assert [tick.label for tick in chart.axis] == ["Resident service…", "金融制度助手", "渠源能源运行与…"]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from controlplane.console.addresses import api_address, chat_address
-from controlplane.console.charts import Chart, Series, bar_chart, line_chart
+from controlplane.console.charts import WHOLE_WIDTH, Chart, Series, bar_chart, line_chart
 from controlplane.console.needs import Need, uses_console
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.core.days import FIRST, LAST, begin_of
@@ -237,4 +237,5 @@ def _usage_chart(groups: Sequence[UsageGroup]) -> Chart:
             Series(_("read"), [group.figures.prompt_tokens for group in groups], 1),
             Series(_("written"), [group.figures.completion_tokens for group in groups], 2),
         ],
+        width=WHOLE_WIDTH,
     )

@@ -1,4 +1,5 @@
 // What every page of the console needs. Pages add modules of their own.
+import { setUpDrafts } from "./drafts.js";
 import { setUpMenus } from "./menus.js";
 import { setUpPalette } from "./palette.js";
 import { toast } from "./toasts.js";
@@ -44,12 +45,26 @@ function setUpForms() {
   });
 }
 
+// Where the page came over plain HTTP, browsers have no clipboard but this.
+function copyBySelection(text) {
+  const area = document.createElement("textarea");
+  area.className = "visually-hidden";
+  area.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  const focused = document.activeElement;
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+}
+
 // <button data-copies="text">.
 function setUpCopying() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copies]");
     if (!button) return;
-    await navigator.clipboard.writeText(button.dataset.copies);
+    if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copies);
+    else copyBySelection(button.dataset.copies);
     toast(button.dataset.copied || "✓");
   });
 }
@@ -75,6 +90,7 @@ setUpPalette();
 setUpTheme(document);
 setUpDialogs();
 setUpForms();
+setUpDrafts();
 setUpCopying();
 setUpTimes(document);
 setUpHtmx();
