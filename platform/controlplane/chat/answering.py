@@ -8,16 +8,13 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from django.db import DatabaseError, OperationalError
 
 from controlplane.chat.engines import needs_gate, prompt_settings, sampling
 from controlplane.chat.events import (
     Cited,
-    CitedPassage,
     ContentDelta,
     Event,
     Failed,
@@ -26,7 +23,6 @@ from controlplane.chat.events import (
     Refused,
     Retrieved,
     Started,
-    Timings,
     TracedPrompt,
     TracedSearch,
     TracedVerdict,
@@ -34,14 +30,10 @@ from controlplane.chat.events import (
 from controlplane.chat.failures import database_unavailable, of_trial, rejected, too_long
 from controlplane.chat.gate import passages_answer
 from controlplane.chat.models import MessageStatus
-from controlplane.chat.services import (
-    NO_USAGE,
-    Outcome,
-    Question,
-    ReceivedQuestion,
-    answer_save,
-    question_receive,
-)
+from controlplane.chat.questions import Outcome, Question, ReceivedQuestion
+from controlplane.chat.runs import Run
+from controlplane.chat.services.answers import answer_save
+from controlplane.chat.services.questions import question_receive
 from controlplane.chat.sources import cited_passages, documents_of, sources_of, sources_seen
 from controlplane.chat.standalone import standalone_question
 from controlplane.chat.trials import trial_end, trial_receive
@@ -50,7 +42,7 @@ from controlplane.core.problems import Problem, Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages_async
 from controlplane.serving.registry import Registry, engine_unavailable
-from inference.client import Delta, Usage
+from inference.client import Delta
 from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
 from rag.answering import (
@@ -74,74 +66,6 @@ EXTRACTIVE_MODEL = "extractive"
 _REASONS = {"nothing_found": RefusalReason.NOTHING_FOUND, "not_stated": RefusalReason.MODEL_DECLINED}
 
 
-@dataclass(slots=True)
-class _Run:
-    """What is known so far of one answer."""
-
-    received: ReceivedQuestion
-    started: float
-    model: str = ""
-    standalone: str = ""
-    content: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    citations: tuple[CitedPassage, ...] = ()
-    usage: Usage = NO_USAGE
-    finish_reason: str = "stop"
-    first_token_ms: int | None = None
-    reasoned_from: float | None = None
-    reasoned_until: float | None = None
-    answer_begun: bool = False
-    shown_documents: tuple[UUID, ...] = ()
-    saving: "asyncio.Task[None] | None" = None
-
-    @property
-    def traced(self) -> bool:
-        return self.received.trial is not None and self.received.trial.trace
-
-    def milliseconds(self) -> int:
-        return round((time.monotonic() - self.started) * 1000)
-
-    def timings(self) -> Timings:
-        return Timings(
-            first_token_ms=self.first_token_ms,
-            total_ms=self.milliseconds(),
-            reasoning_ms=self._reasoning_ms(),
-        )
-
-    def note_reasoning(self, *, reasoning: str, content: str) -> None:
-        """It begins with the first word of reasoning and ends with the first one of the answer, or with its own last."""
-        now = time.monotonic()
-        if reasoning:
-            self.reasoned_from = self.reasoned_from or now
-            self.reasoned_until = now
-        elif content and self.reasoned_from and not self.answer_begun:
-            self.reasoned_until = now
-        self.answer_begun = self.answer_begun or bool(content)
-
-    def _reasoning_ms(self) -> int | None:
-        if self.reasoned_from is None or self.reasoned_until is None:
-            return None
-        return round((self.reasoned_until - self.reasoned_from) * 1000)
-
-    def note_token(self) -> None:
-        if self.first_token_ms is None:
-            self.first_token_ms = self.milliseconds()
-
-    def outcome(self, status: MessageStatus, *, reason: str = "", content: str | None = None) -> Outcome:
-        return Outcome(
-            status=status,
-            model=self.model,
-            content="".join(self.content) if content is None else content,
-            reasoning="".join(self.reasoning),
-            reason=reason,
-            standalone_question=self.standalone if self.standalone != self.received.text else "",
-            citations=self.citations,
-            usage=self.usage,
-            timings=self.timings(),
-            shown_documents=self.shown_documents,
-        )
-
-
 class AnswerService:
     """Answers from documents. `params` are OpenAI's sampling parameters, passed on to the engine."""
 
@@ -159,7 +83,7 @@ class AnswerService:
         if question.model:
             await self._check_model(question.model)
         received = await self._received(question)
-        run = _Run(received=received, started=started, standalone=received.text)
+        run = Run(received=received, started=started, standalone=received.text)
         ending = MessageStatus.FAILED, "internal_error"
         try:
             yield Started(received.conversation_id, received.question_id, received.answer_id, received.route)
@@ -190,7 +114,7 @@ class AnswerService:
         except Unavailable:
             return
 
-    async def _failed(self, run: _Run, problem: Problem) -> Failed:
+    async def _failed(self, run: Run, problem: Problem) -> Failed:
         await self._settle(run, run.outcome(MessageStatus.FAILED, reason=problem.code))
         return Failed(problem)
 
@@ -202,12 +126,12 @@ class AnswerService:
             in_background(_stopped_at_once(storing))
             raise
 
-    async def _settle(self, run: _Run, outcome: Outcome) -> None:
+    async def _settle(self, run: Run, outcome: Outcome) -> None:
         # In a task of its own: the client may hang up while the save waits for a thread.
         run.saving = in_background(_saved(run.received, outcome))
         await asyncio.shield(run.saving)
 
-    async def _events(self, run: _Run, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+    async def _events(self, run: Run, params: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
         received = run.received
         if not received.knowledge_base_ids:
             async for event in self._refuse(run, RefusalReason.NO_KNOWLEDGE):
@@ -253,7 +177,7 @@ class AnswerService:
         return await self._registry.find_for_route(route=received.route)
 
     async def _judged(
-        self, run: _Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
+        self, run: Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
     ) -> TracedVerdict:
         """Whether the passages are enough to answer from."""
         begun = run.milliseconds()
@@ -272,7 +196,7 @@ class AnswerService:
             return TracedVerdict(verdict.answerable, verdict.score, verdict.reason, engines[0].name, spent_ms)
         return TracedVerdict(evidence.sufficient, evidence.score, evidence.reason, "", 0)
 
-    async def _search(self, run: _Run) -> SearchOutcome:
+    async def _search(self, run: Run) -> SearchOutcome:
         received = run.received
         return await search_passages_async(
             principal=received.principal,
@@ -281,7 +205,7 @@ class AnswerService:
             top_k=received.top_k,
         )
 
-    async def _refuse(self, run: _Run, reason: RefusalReason) -> AsyncGenerator[Event, None]:
+    async def _refuse(self, run: Run, reason: RefusalReason) -> AsyncGenerator[Event, None]:
         received = run.received
         text = refusal_text(
             reason=reason, language=language_of(received.text), searched=received.knowledge_base_names
@@ -292,7 +216,7 @@ class AnswerService:
         ending = "length" if reason is RefusalReason.CUT_OFF else "stop"
         yield Finished(ending, run.usage, run.timings(), run.model)
 
-    async def _extract(self, run: _Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
+    async def _extract(self, run: Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
         run.model = EXTRACTIVE_MODEL
         run.shown_documents = documents_of(passages)
         answer = extracted_answer(question=run.standalone, sources=sources_of(passages))
@@ -306,7 +230,7 @@ class AnswerService:
 
     async def _generate(
         self,
-        run: _Run,
+        run: Run,
         engines: Sequence[EngineEndpoint],
         passages: Sequence[FoundPassage],
         params: Mapping[str, Any],
@@ -339,7 +263,7 @@ class AnswerService:
         yield Finished(run.finish_reason, run.usage, run.timings(), run.model)
 
     async def _deltas(
-        self, run: _Run, engines: Sequence[EngineEndpoint], prompt: Prompt, params: Mapping[str, Any]
+        self, run: Run, engines: Sequence[EngineEndpoint], prompt: Prompt, params: Mapping[str, Any]
     ) -> AsyncGenerator[Delta, None]:
         """From the first engine that answers; another one is tried only while nothing has come yet."""
         last: EngineError = EngineUnavailable("no engine")
@@ -397,7 +321,7 @@ async def _stopped_at_once(storing: "asyncio.Task[ReceivedQuestion]") -> None:
     await _saved(received, Outcome(status=MessageStatus.STOPPED, model=""))
 
 
-def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:
+def _shown(run: Run, content: str, reasoning: str) -> list[Event]:
     events: list[Event] = []
     if reasoning:
         run.reasoning.append(reasoning)
@@ -410,13 +334,13 @@ def _shown(run: _Run, content: str, reasoning: str) -> list[Event]:
     return events
 
 
-def _why_unsupported(run: _Run, withheld: str) -> RefusalReason:
+def _why_unsupported(run: Run, withheld: str) -> RefusalReason:
     if declines(withheld):
         return RefusalReason.MODEL_DECLINED
     return RefusalReason.CUT_OFF if run.finish_reason == "length" else RefusalReason.UNSUPPORTED_ANSWER
 
 
-def _prompt(run: _Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:
+def _prompt(run: Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:
     return build_prompt(
         question=run.standalone,
         sources=sources_of(passages),

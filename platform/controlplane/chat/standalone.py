@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from controlplane.chat.services import NO_USAGE, ReceivedQuestion
+from controlplane.chat.questions import NO_USAGE, ReceivedQuestion
 from controlplane.core.problems import Problem
 from controlplane.serving.registry import Registry
 from inference.client import Completion

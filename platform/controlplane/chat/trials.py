@@ -5,7 +5,8 @@ from django.db import transaction
 from controlplane.assistants.models import Assistant
 from controlplane.assistants.selectors import knowledge_base_ids, managed_assistant_get
 from controlplane.audit.services import record
-from controlplane.chat.services import Outcome, Question, ReceivedQuestion, Trial, bases_to_search
+from controlplane.chat.questions import Outcome, Question, ReceivedQuestion, Trial
+from controlplane.chat.services.questions import bases_to_search
 from controlplane.core.models import new_id
 
 

@@ -8,7 +8,11 @@ from rest_framework.response import Response
 
 from controlplane.chat import serializers as shapes
 from controlplane.chat.selectors import conversation_get, conversation_list, message_views
-from controlplane.chat.services import conversation_create, conversation_delete, conversation_rename
+from controlplane.chat.services.conversations import (
+    conversation_create,
+    conversation_delete,
+    conversation_rename,
+)
 from controlplane.identity.api import PrincipalView
 from controlplane.identity.models import KeyScope
 from controlplane.identity.permissions import scope_required

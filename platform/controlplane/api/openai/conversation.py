@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from controlplane.api.openai.bodies import ChatMessage, ChatRequest, Draft, KarezOptions, unsupported
-from controlplane.chat.services import Question, Trial
+from controlplane.chat.questions import Question, Trial
 from controlplane.core.problems import InvalidInput
 from controlplane.identity.principal import Principal
 from rag.answering import Turn
