@@ -10,14 +10,9 @@ that a browser sees one address. What is asked decides the answer: see `script_o
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import time
 import uuid
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import uvicorn
@@ -29,10 +24,7 @@ from starlette.routing import Route
 
 from tests.fakes.platform_answers import (
     ANSWER,
-    DOCUMENT,
-    PASSAGES,
     Script,
-    annotation,
     assistant,
     citations,
     head,
@@ -41,22 +33,21 @@ from tests.fakes.platform_answers import (
     script_of,
     stamp,
 )
+from tests.fakes.platform_files import FilesAndSources
+from tests.fakes.platform_responses import (
+    Json,
+    User,
+    openai_error,
+    page,
+    paged,
+    problem,
+)
+from tests.fakes.platform_streams import Streams
 
-Json = dict[str, Any]
 TOKEN_SECONDS = 300
 
 
-@dataclass
-class User:
-    id: str
-    name: str
-    email: str
-    console: bool = False
-    conversations: dict[str, Json] = field(default_factory=dict)
-    files: dict[str, list[Json]] = field(default_factory=dict)
-
-
-class FakePlatform:
+class FakePlatform(FilesAndSources, Streams):
     def __init__(self, *, prefix: str = "", chat: str = "", token_seconds: float = TOKEN_SECONDS) -> None:
         self.prefix = prefix
         self.token_seconds = token_seconds
@@ -248,68 +239,6 @@ class FakePlatform:
                     return JSONResponse(message["feedback"] or {}, 200 if request.method == "PUT" else 204)
         return problem(404, "not_found", "没有这个回答。")
 
-    # --- files and sources
-
-    async def conversation_files(self, request: Request) -> Response:
-        user = self.caller(request)
-        if not user:
-            return problem(403, "csrf", "CSRF")
-        if failure := self.failure(request):
-            return failure
-        id_ = request.path_params["id"]
-        if id_ not in user.conversations:
-            return problem(404, "not_found", "没有这个对话。")
-        files = user.files.setdefault(id_, [])
-        if request.method == "POST":
-            form = await request.form()
-            upload = form["file"]
-            assert not isinstance(upload, str)
-            row = {
-                "id": str(uuid.uuid4()),
-                "name": upload.filename,
-                "since": time.monotonic(),
-                "bytes": len(await upload.read()),
-            }
-            files.append(row)
-            return JSONResponse(self.file_state(row), 202)
-        return JSONResponse(page([self.file_state(row) for row in reversed(files)]))
-
-    def file_state(self, row: Json) -> Json:
-        share = min(1.0, (time.monotonic() - row["since"]) / self.file_seconds)
-        bad = "坏" in (row["name"] or "")
-        status = ("failed" if bad else "ready") if share >= 1 else "parsing" if share < 0.5 else "embedding"
-        error = {"code": "unreadable", "message": "文件已损坏，无法读取。"} if status == "failed" else None
-        return {"id": row["id"], "filename": row["name"], "status": status, "progress": share, "error": error}
-
-    async def conversation_file(self, request: Request) -> Response:
-        user = self.caller(request)
-        if not user:
-            return problem(401, "invalid_credential", "令牌无效。")
-        id_, file = request.path_params["id"], request.path_params["file"]
-        user.files[id_] = [row for row in user.files.get(id_, []) if row["id"] != file]
-        return Response(status_code=204)
-
-    async def page_image(self, request: Request) -> Response:
-        if not self.caller(request):
-            return problem(401, "not_authenticated", "请先登录。")
-        if failure := self.failure(request):
-            return failure
-        if request.path_params["id"] != DOCUMENT:
-            return problem(404, "page_not_rendered", "这种格式没有页面图像。")
-        return Response(png(900, 1200, "#ffffff", f"Page {request.path_params['n']}"), media_type="image/png")
-
-    async def passages(self, request: Request) -> Response:
-        if not self.caller(request):
-            return problem(401, "invalid_credential", "令牌无效。")
-        if failure := self.failure(request):
-            return failure
-        around = int(request.query_params["around"])
-        rows = [
-            {"chunk_id": n + 1, "ordinal": n, "text": text, "page": 4 + n // 3, "section": "第三章 休假"}
-            for n, text in enumerate(PASSAGES)
-        ]
-        return JSONResponse({"results": [row for row in rows if abs(int(row["chunk_id"]) - around) <= 2]})  # type: ignore[call-overload]
-
     # --- answers
 
     async def completions(self, request: Request) -> Response:
@@ -343,54 +272,6 @@ class FakePlatform:
             headers = {"Retry-After": str(script.retry_after)} if script.retry_after else {}
             return openai_error(script.status, script.code, script.message, headers)
         return StreamingResponse(self.answer(row, question, script), media_type="text/event-stream")
-
-    async def answer(self, row: Json, question: Json, script: Script) -> AsyncIterator[bytes]:
-        answer = message_row("answer", "stopped", "") | {"question": question["id"]}
-        try:
-            for position in script.queue:
-                yield f": queued position={position}\n\n".encode()
-                await asyncio.sleep(script.queue_delay)
-            first = {"conversation_id": row["id"], "question_id": question["id"], "answer_id": answer["id"]}
-            yield event([{"delta": {"role": "assistant", "content": ""}}], karez=first)
-            async for frame in self.pieces(answer, script):
-                yield frame
-            if script.cites:
-                answer["citations"] = citations()
-                yield event([{"delta": {"annotations": [annotation(c) for c in citations()]}}])
-            answer["status"], answer["reason"] = "refused" if script.refused else "answered", script.refused
-            yield event([{"delta": {}, "finish_reason": "stop"} | refusal(script)])
-            yield b"data: [DONE]\n\n"
-        except ScriptedError:
-            answer["status"] = "failed"
-            yield b"data: " + json.dumps({"error": {"code": script.code, "message": script.message}}).encode()
-            yield b"\n\ndata: [DONE]\n\n"
-        except ConnectionError:
-            answer["status"] = "failed"
-            raise
-        finally:
-            self.hung_up += answer["status"] == "stopped"
-            question["status"] = answer["status"]
-            if answer["content"] or answer["reasoning"]:
-                row["messages"].append(answer)
-
-    async def pieces(self, answer: Json, script: Script) -> AsyncIterator[bytes]:
-        """The text, bit by bit, as far as the script goes."""
-        began, sent = time.monotonic(), 0
-        for name, text in (("reasoning", script.reasoning), ("content", script.text)):
-            for start in range(0, len(text), script.chunk):
-                piece = text[start : start + script.chunk]
-                answer[name] += piece
-                fields = ("content",) if name == "content" else ("reasoning_content", "reasoning")
-                yield event([{"delta": dict.fromkeys(fields, piece)}], sent=time.monotonic())
-                sent += 1
-                if sent == script.break_after:
-                    raise ConnectionError
-                if sent == script.error_after:
-                    raise ScriptedError
-                if script.delay:
-                    await asyncio.sleep(script.delay)
-            if name == "reasoning" and text:
-                answer["reasoning_ms"] = round((time.monotonic() - began) * 1000)
 
     # --- the test's hand
 
@@ -471,40 +352,6 @@ class FakePlatform:
         )
         response.raw_headers = [*answer.headers.raw]
         return response
-
-
-def page(rows: list[Json]) -> Json:
-    return {"results": rows, "next": None, "previous": None}
-
-
-def paged(rows: list[Json], request: Request) -> Json:
-    begin, limit = int(request.query_params.get("cursor", "0")), int(request.query_params.get("limit", "50"))
-    following = (
-        f"http://platform/api/v1/conversations?cursor={begin + limit}" if len(rows) > begin + limit else None
-    )
-    return {"results": rows[begin : begin + limit], "next": following, "previous": None}
-
-
-class ScriptedError(Exception):
-    pass
-
-
-def refusal(script: Script) -> Json:
-    return {"karez": {"refused": True, "reason": script.refused}} if script.refused else {}
-
-
-def event(choices: list[Json], **more: Any) -> bytes:
-    choices = [{"index": 0, "finish_reason": None, **choice} for choice in choices]
-    chunk = {"object": "chat.completion.chunk", "choices": choices, **more}
-    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode()
-
-
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"code": code, "detail": detail, "status": status}, status, headers=headers)
-
-
-def openai_error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": {"code": code, "message": message}}, status, headers=headers)
 
 
 def main() -> None:
