@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
+from frontend.chat.calls import StreamedCalls
 from frontend.chat.client import Platform
 from frontend.chat.document import PAGE, Document
 from frontend.chat.gate import SESSION_COOKIE, Gate
@@ -39,6 +40,8 @@ def make_application(settings: Settings) -> ASGIApp:
     answers = RunningAnswers(platform=platform)
     handlers = Handlers(platform=platform, sessions=sessions, answers=answers)
     document = Document(path=settings.path, prefix=settings.prefix)
+    blocks = build(handlers=handlers, title=TITLE)
+    calls = StreamedCalls(blocks=blocks)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -55,7 +58,7 @@ def make_application(settings: Settings) -> ASGIApp:
     app.mount(f"{settings.path}/page/{document.version}", _Lasting(directory=PAGE))
     gr.mount_gradio_app(
         app,
-        build(handlers=handlers, title=TITLE),
+        blocks,
         path=settings.path,
         auth_dependency=user,
         ssr_mode=False,
@@ -67,4 +70,6 @@ def make_application(settings: Settings) -> ASGIApp:
         max_file_size=1,
         pwa=False,
     )
-    return Gate(app, path=settings.path, prefix=settings.prefix, sessions=sessions, document=document)
+    return Gate(
+        app, path=settings.path, prefix=settings.prefix, sessions=sessions, document=document, calls=calls
+    )

@@ -16,6 +16,8 @@ from frontend.chat.texts import TEXTS
 PAGE = Path(__file__).parent / "page"
 _GRADIO = Path(gradio.__file__).parent / "templates" / "frontend"
 _SOCIAL = re.compile(rb'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
+# Whole elements: what a script has in it is no element.
+_SCRIPT = re.compile(rb"<script\b(.*?</script>)", re.DOTALL)
 _MANIFEST = re.compile(rb'\s*<link rel="manifest"[^>]*>')
 
 
@@ -26,10 +28,12 @@ class Document:
         self.version = page_version()
         self._katex = {name: _gradio_asset(f"katex-*.{name}") for name in ("js", "css")}
 
-    def rewritten(self, document: bytes, *, language: Language) -> bytes:
+    def rewritten(self, document: bytes, *, language: Language, nonce: str) -> bytes:
+        """`nonce` lets those scripts run that stand in the page now, and none that comes into it later."""
         document = _SOCIAL.sub(b"", _MANIFEST.sub(b"", document))
         document = document.replace(b'lang="en"', f'lang="{TAGS[language]}"'.encode(), 1)
-        return document.replace(b"</head>", self._head(language).encode() + b"</head>", 1)
+        document = document.replace(b"</head>", self._head(language).encode() + b"</head>", 1)
+        return _SCRIPT.sub(b'<script nonce="%b"\\1' % nonce.encode(), document)
 
     def unavailable(self, *, language: Language) -> Response:
         """When the platform does not answer: a page that tries again by itself."""

@@ -2,6 +2,7 @@
 
 ChatError              carries a stable code, the platform's text or none, and when to try again
 ├── SignedOut          there is no session, or it ended
+├── SessionChanged     the session is another person's or organisation's than the page's
 └── PlatformError      the platform refused, failed, or did not answer
 """
 
@@ -30,6 +31,11 @@ class ChatError(Exception):
 class SignedOut(ChatError):
     def __init__(self) -> None:
         super().__init__("session_expired", status=401)
+
+
+class SessionChanged(ChatError):
+    def __init__(self) -> None:
+        super().__init__("session_changed", status=409)
 
 
 class PlatformError(ChatError):

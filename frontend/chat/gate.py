@@ -7,7 +7,7 @@ session hash are closed altogether; and the stream of a call is given to the ses
 
 import json
 import re
-from collections import OrderedDict
+import secrets
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from frontend.chat.calls import StreamedCalls
 from frontend.chat.document import Document
 from frontend.chat.errors import ChatError, PlatformError, SignedOut
 from frontend.chat.languages import Language, language_of
@@ -23,17 +24,17 @@ from frontend.chat.session import Sessions, digest
 
 SESSION_COOKIE = "sessionid"
 LONGEST_BODY = 256 * 1024
-_MOST_EVENTS = 20_000
 _ASSETS = re.compile(r"/(?:assets|static|page)/[A-Za-z0-9_./-]+|/theme\.css")
 _CALL = re.compile(rf"/gradio_api/(?:run/(?P<run>{'|'.join(CALLS)})|call/(?P<call>{'|'.join(STREAMS)}))")
 _STREAM = re.compile(rf"/gradio_api/call/(?:{'|'.join(STREAMS)})/(?P<event>[0-9a-f]{{32}})")
 _OTHERS = frozenset({"/gradio_api/startup-events"})
 
-CONTENT_SECURITY_POLICY = "; ".join(
+_POLICY = "; ".join(
     [
         "default-src 'self'",
-        # Gradio's page has scripts and styles in it. It needs no eval.
-        "script-src 'self' 'unsafe-inline'",
+        # Gradio's page has scripts in it, which carry the nonce of their answer. It needs no eval.
+        "script-src 'self'{nonce}",
+        # Its components write styles of their own into the page.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -47,18 +48,29 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
+def content_security_policy(*, nonce: str = "") -> str:
+    return _POLICY.format(nonce=f" 'nonce-{nonce}'" if nonce else "")
+
+
 class Gate:
     """ASGI middleware."""
 
     def __init__(
-        self, app: ASGIApp, *, path: str, prefix: str, sessions: Sessions, document: Document
+        self,
+        app: ASGIApp,
+        *,
+        path: str,
+        prefix: str,
+        sessions: Sessions,
+        document: Document,
+        calls: StreamedCalls,
     ) -> None:
         self._app = app
         self._path = path
         self._prefix = prefix
         self._sessions = sessions
         self._document = document
-        self._events = _EventOwners()
+        self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -92,7 +104,8 @@ class Gate:
     async def _page(self, request: Request) -> Response | Receive:
         language = language_of(cookies=request.cookies, accept=request.headers.get("accept-language", ""))
         try:
-            session = await self._sessions.find(request.cookies.get(SESSION_COOKIE))
+            # A page is what follows a change of the organisation in the console.
+            session = await self._sessions.find(request.cookies.get(SESSION_COOKIE), anew=True)
         except PlatformError as error:
             denied = error.status == 403
             return (
@@ -119,14 +132,15 @@ class Gate:
             return _refusal(error)
         owner = digest(cookie or "")
         if stream:
-            return request.receive if self._events.owner(stream["event"]) == owner else _not_found()
+            own = self._calls.owner(stream["event"]) == owner
+            return _Stream(self._app, self._calls, stream["event"]) if own else _not_found()
         if not call:
             return request.receive
         body = await _call_body(request)
         if isinstance(body, Response):
             return body
         if call["call"]:
-            return _Recorded(self._app, body, self._events, owner)
+            return _Recorded(self._app, body, self._calls, owner)
         return _Replayed(body, request.receive)
 
 
@@ -182,46 +196,49 @@ class _Rewritten(_Whole):
         super().__init__(app)
         self._document = document
         self._language = language
+        self._nonce = secrets.token_urlsafe(16)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Rewriting needs the text as it is.
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        await super().__call__({**scope, "headers": headers}, receive, _uncached(send))
+        await super().__call__({**scope, "headers": headers}, receive, _own_page(send, self._nonce))
 
     def changed(self, body: bytes) -> bytes:
-        return self._document.rewritten(body, language=self._language)
+        return self._document.rewritten(body, language=self._language, nonce=self._nonce)
 
 
 class _Recorded(_Whole):
     """The beginning of a streamed call: whose event it is."""
 
-    def __init__(self, app: ASGIApp, body: bytes, events: "_EventOwners", owner: str) -> None:
+    def __init__(self, app: ASGIApp, body: bytes, calls: StreamedCalls, owner: str) -> None:
         super().__init__(app)
         self._sent = body
-        self._events = events
+        self._calls = calls
         self._owner = owner
 
     def received(self, receive: Receive) -> Receive:
         return _Replayed(self._sent, receive)
 
     def changed(self, body: bytes) -> bytes:
-        self._events.add(json.loads(body)["event_id"], self._owner)
+        self._calls.add(call=json.loads(body)["event_id"], owner=self._owner)
         return body
 
 
-class _EventOwners:
-    """Which session made which call."""
+class _Stream(Response):
+    """What a streamed call says; when it has ended or its reader has gone, the call is forgotten."""
 
-    def __init__(self) -> None:
-        self._owners: OrderedDict[str, str] = OrderedDict()
+    def __init__(self, app: ASGIApp, calls: StreamedCalls, call: str) -> None:
+        super().__init__()
+        self._app = app
+        self._calls = calls
+        self._call = call
 
-    def add(self, event: str, owner: str) -> None:
-        self._owners[event] = owner
-        while len(self._owners) > _MOST_EVENTS:
-            self._owners.popitem(last=False)
-
-    def owner(self, event: str) -> str | None:
-        return self._owners.get(event)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._calls.read(self._call)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await self._calls.forget(self._call)
 
 
 async def _call_body(request: Request) -> bytes | Response:
@@ -261,7 +278,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=[*message["headers"]])
-            headers["content-security-policy"] = CONTENT_SECURITY_POLICY
+            headers.setdefault("content-security-policy", content_security_policy())
             headers["x-content-type-options"] = "nosniff"
             headers["referrer-policy"] = "same-origin"
             headers.setdefault("cache-control", "no-store")
@@ -273,11 +290,12 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _uncached(send: Send) -> Send:
+def _own_page(send: Send, nonce: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=[*message["headers"]])
             headers["cache-control"] = "no-store"
+            headers["content-security-policy"] = content_security_policy(nonce=nonce)
             headers["vary"] = "Cookie, Accept-Language"
             message = {**message, "headers": headers.raw}
         await send(message)

@@ -13,7 +13,7 @@ import structlog
 
 from frontend.chat.asking import Asked
 from frontend.chat.client import Caller, Platform
-from frontend.chat.errors import ChatError, PlatformError, SignedOut
+from frontend.chat.errors import ChatError, PlatformError, SessionChanged, SignedOut
 from frontend.chat.languages import TAGS, language_of
 from frontend.chat.running import Running, RunningAnswers
 from frontend.chat.session import Session, Sessions
@@ -22,7 +22,7 @@ from frontend.chat.views import (
     assistant_view,
     conversation_view,
     file_view,
-    message_view,
+    message_views,
     passage_views,
 )
 
@@ -58,7 +58,7 @@ def answered(handler: Handler) -> Callable[["Handlers", Json, gr.Request], Await
 
     async def call(self: "Handlers", payload: Json, request: gr.Request) -> Json:
         try:
-            return await handler(self, payload, await self.visit(request))
+            return await handler(self, payload, await self.visit(payload, request))
         except ChatError as error:
             return self.refused(error, request)
         except Exception:
@@ -76,10 +76,13 @@ class Handlers:
         self._sessions = sessions
         self._answers = answers
 
-    async def visit(self, request: gr.Request) -> Visit:
-        """Raises SignedOut, PlatformError."""
+    async def visit(self, payload: Json, request: gr.Request) -> Visit:
+        """Raises SignedOut, SessionChanged, PlatformError."""
         cookies = request.cookies
         session = await self._sessions.require(cookies.get("sessionid"))
+        # The page of one person or organisation does nothing in the name of another.
+        if payload.get("owner", session.owner.mark) != session.owner.mark:
+            raise SessionChanged
         language = language_of(cookies=cookies, accept=request.headers.get("accept-language", ""))
         return Visit(session=session, language=TAGS[language])
 
@@ -96,10 +99,12 @@ class Handlers:
         )
         grant = visit.session.grant
         return {
+            "owner": visit.session.owner.mark,
             "user": {"id": grant.user_id, "name": grant.user_name, "email": grant.email},
             "tenant": grant.tenant_name,
             "console": grant.console,
-            "assistants": [assistant_view(row) for row in assistants],
+            # Who looks after a department is also told of those that are switched off.
+            "assistants": [assistant_view(row) for row in assistants if row.get("enabled", True)],
             "conversations": [conversation_view(row) for row in conversations],
             "cursor": cursor,
             "longest_question": LONGEST_QUESTION,
@@ -118,10 +123,12 @@ class Handlers:
         row, files = await asyncio.gather(
             self._platform.conversation(caller=visit.caller, id=id_), self._files(visit, id_)
         )
+        # A long conversation takes seconds, in which everybody else's answers would stand still.
+        messages = await asyncio.to_thread(message_views, row.get("messages") or [])
         running = self._answers.find(owner=visit.session.owner, conversation_id=id_)
         return {
             "conversation": conversation_view(row),
-            "messages": [message_view(message) for message in row.get("messages") or []],
+            "messages": messages,
             "files": files,
             "running": bool(running and not running.done),
         }
@@ -244,7 +251,7 @@ class Handlers:
         self, find: Callable[[Json, Visit], Awaitable[Running | None]], payload: Json, request: gr.Request
     ) -> AsyncIterator[Json]:
         try:
-            running = await find(payload, await self.visit(request))
+            running = await find(payload, await self.visit(payload, request))
             if running is None:
                 yield {"gone": True}
                 return

@@ -4,6 +4,8 @@ Its chat component sends the whole history with every repaint and has English in
 the page's content security policy refuses. So the page is one empty container, and the events are called by name.
 """
 
+import sys
+
 import gradio as gr
 from gradio.events import api
 
@@ -41,4 +43,7 @@ def build(*, handlers: Handlers, title: str) -> gr.Blocks:
             api(getattr(handlers, name), api_name=name, concurrency_limit=None, api_visibility="undocumented")
     blocks.queue(default_concurrency_limit=None, max_size=_MOST_EVENTS, api_open=False)
     blocks._queue.max_thread_count = _MOST_EVENTS  # what launch(max_threads=…) would set
+    # Gradio would count anew after each call, over the last 10,000 of them.
+    blocks._queue.ANALYTICS_MAX_EVENTS = 1
+    blocks._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
     return blocks

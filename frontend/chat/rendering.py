@@ -152,3 +152,5 @@ def _markdown() -> MarkdownIt:
 
 
 _MARKDOWN = _markdown()
+# It puts its rules together when it first needs them; threads that came at the same time would find half of them.
+_MARKDOWN.parse("*warm*")

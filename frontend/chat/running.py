@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 REPAINT_SECONDS = 0.1
 MOST_PER_OWNER = 5
+# Of one person, over all answers. Those who left are among them until their answer says something.
+MOST_WATCHERS = 20
 _MOST = 512
 _KEPT_SECONDS = 60.0
 # A repaint may take this part of the time at most.
@@ -36,18 +38,22 @@ class Watched:
     blocks: list[str] = field(default_factory=list)
     reasoning: int = 0
     told: Update = field(default_factory=dict)
+    put_off: bool = False
 
 
 class Running:
     """One answer, from the question until a while after its end."""
 
-    def __init__(self, *, owner: Owner, asked: Asked, submit_id: str) -> None:
+    def __init__(
+        self, *, owner: Owner, asked: Asked, submit_id: str, watchers: "Watchers | None" = None
+    ) -> None:
         self.owner = owner
         self.asked = asked
         self.submit_id = submit_id
         self.version = 0
         self.status = "running"
         self.interval = REPAINT_SECONDS
+        self._watchers = watchers or Watchers()
         self._begun = Begun(asked.conversation_id, "", "", "")
         self._ended = Ended(False, "")
         self._queued: Queued | None = None
@@ -77,12 +83,28 @@ class Running:
             self._task.cancel()
 
     async def watch(self) -> AsyncIterator[Update]:
-        """What is there, then what comes, then the whole message; at most ten times a second."""
+        """What is there, then what comes, then the whole message; at most ten times a second.
+
+        `{"gone": true, "crowded": true}` for who has watched longest when there are too many.
+        """
         watched = Watched()
+        with self._watchers.joined(self, watched):
+            async for update in self._watch(watched):
+                yield update
+
+    def wake(self) -> None:
+        """Lets every watcher look again."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def _watch(self, watched: Watched) -> AsyncIterator[Update]:
         while True:
             changed = self._changed
+            if watched.put_off:
+                yield {"gone": True, "crowded": True}
+                return
             if self.done:
-                yield self._final()
+                yield await asyncio.to_thread(self._final)
                 return
             if self.version != watched.version:
                 yield self._update(watched)
@@ -143,8 +165,7 @@ class Running:
 
     def _announce(self) -> None:
         self.version += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self.wake()
 
     def _update(self, watched: Watched) -> Update:
         """What is new since this watcher was last told."""
@@ -215,6 +236,31 @@ class Running:
         return update
 
 
+class Watchers:
+    """Who watches the answers of whom. A person's newest put off the oldest: a page that was left is not heard of."""
+
+    def __init__(self) -> None:
+        self._of: dict[Owner, list[tuple[Running, Watched]]] = {}
+
+    @contextmanager
+    def joined(self, running: Running, watched: Watched) -> Iterator[None]:
+        own = self._of.setdefault(running.owner, [])
+        own.append((running, watched))
+        if len(own) > MOST_WATCHERS:
+            oldest_running, oldest = own.pop(0)
+            oldest.put_off = True
+            oldest_running.wake()
+        try:
+            yield
+        finally:
+            own[:] = [entry for entry in own if entry[1] is not watched]
+            if not own and self._of.get(running.owner) is own:
+                del self._of[running.owner]
+
+    def count(self, owner: Owner) -> int:
+        return len(self._of.get(owner, ()))
+
+
 class Busy(ChatError):
     """More at the same time than one person may have, or than this process carries."""
 
@@ -227,6 +273,7 @@ class RunningAnswers:
 
     def __init__(self, *, platform: Platform) -> None:
         self._platform = platform
+        self.watchers = Watchers()
         self._answers: dict[tuple[Owner, str], Running] = {}
         self._beginning: dict[tuple[Owner, str], asyncio.Task[str]] = {}
 
@@ -256,7 +303,7 @@ class RunningAnswers:
             raise Busy("chat_busy")
         if sum(running.owner == owner for running in going) >= MOST_PER_OWNER:
             raise Busy("too_many_answers")
-        running = Running(owner=owner, asked=asked, submit_id=submit_id)
+        running = Running(owner=owner, asked=asked, submit_id=submit_id, watchers=self.watchers)
         self._answers[key] = running
         task = running.start(platform=self._platform, caller=caller)
         task.add_done_callback(lambda _: self._drop_later(key, running))

@@ -1,7 +1,7 @@
 """Who is asking. The browser's session cookie is shown to the platform, which answers with a token of a few minutes.
 
-The token stays here. It is renewed before it ends, and asked for again after `RECHECK_SECONDS`, so that a session that
-was ended elsewhere ends here too.
+The token stays here. It is renewed before it ends, and asked for again after `RECHECK_SECONDS` and with each page, so that
+a session that was ended elsewhere ends here too, and one that was turned to another organisation is about that one.
 """
 
 import asyncio
@@ -25,6 +25,11 @@ class Owner:
 
     tenant_id: str
     user_id: str
+
+    @property
+    def mark(self) -> str:
+        """What a page says it was made for."""
+        return f"{self.tenant_id}:{self.user_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +56,17 @@ class Sessions:
         self._known: OrderedDict[str, Session] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Session | None]] = {}
 
-    async def find(self, cookie: str | None) -> Session | None:
-        """Raises PlatformError when the platform cannot be asked."""
+    async def find(self, cookie: str | None, *, anew: bool = False) -> Session | None:
+        """`anew` asks the platform whatever is known. Raises PlatformError when the platform cannot be asked."""
         if not cookie or not _plausible(cookie):
             return None
         key = digest(cookie)
         known = self._known.get(key)
-        if known and known.recheck_at > time.monotonic():
+        if known and known.recheck_at > time.monotonic() and not anew:
             return known
+        if anew and (under_way := self._asking.get(key)):
+            # It was asked before: what it brings may be older than the wish to know.
+            await asyncio.wait([under_way])
         # Many requests of one page come at once: the platform is asked once.
         task = self._asking.get(key)
         if task is None:

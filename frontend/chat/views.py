@@ -60,6 +60,10 @@ def message_view(row: Json) -> Json:
     }
 
 
+def message_views(rows: Sequence[Json]) -> list[Json]:
+    return [message_view(row) for row in rows]
+
+
 def citation_views(rows: Iterable[Json]) -> list[Json]:
     """One for each number, however often it stands in the answer."""
     found: dict[int, Json] = {}

@@ -59,6 +59,7 @@ class FakePlatform(FilesAndSources, Streams):
         self.asked_once: set[str] = set()
         self.hung_up = 0
         self.file_seconds = 2.0
+        self.tenant = "t1"
         self._chat = chat
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
         self.assistants = [
@@ -72,6 +73,7 @@ class FakePlatform(FilesAndSources, Streams):
             held.clear()
         self.hung_up = 0
         self.file_seconds = 2.0
+        self.tenant = "t1"
         self.token_seconds = TOKEN_SECONDS
 
     def application(self) -> Starlette:
@@ -145,7 +147,7 @@ class FakePlatform(FilesAndSources, Streams):
             "token": token,
             "expires_at": (datetime.now(UTC) + timedelta(seconds=self.token_seconds)).isoformat(),
             "user": {"id": user.id, "name": user.name, "email": user.email},
-            "tenant": {"id": "t1", "slug": "demo", "name": "示范单位"},
+            "tenant": {"id": self.tenant, "slug": "demo", "name": "示范单位"},
             "console": user.console,
         }
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
@@ -183,6 +185,8 @@ class FakePlatform(FilesAndSources, Streams):
             return failure
         if request.method == "POST":
             body = await request.json()
+            if refused := self.refused(body["assistant"]):
+                return problem(*refused)
             row = self.begin(user, body["assistant"])
             return JSONResponse(head(row), 201)
         query = request.query_params.get("q", "")
@@ -193,6 +197,13 @@ class FakePlatform(FilesAndSources, Streams):
             if query in row["title"] or any(query in m["content"] for m in row["messages"])
         ]
         return JSONResponse(paged(found, request))
+
+    def refused(self, slug: str) -> tuple[int, str, str] | None:
+        """Why this assistant may not be asked."""
+        found = next((one for one in self.assistants if one["slug"] == slug), None)
+        if found is None:
+            return 404, "not_found", "没有这个助手。"
+        return None if found.get("enabled", True) else (409, "assistant_disabled", "助手已停用。")
 
     def begin(self, user: User, slug: str) -> Json:
         id_, now = str(uuid.uuid4()), stamp()
@@ -249,6 +260,8 @@ class FakePlatform(FilesAndSources, Streams):
             return failure
         body = await request.json()
         slug, told = body["model"].removeprefix("assistant:"), body.get("karez") or {}
+        if refused := self.refused(slug):
+            return openai_error(*refused)
         row = user.conversations.get(told.get("conversation_id", "")) or self.begin(user, slug)
         if told.get("regenerate"):
             question = [m for m in row["messages"] if m["role"] == "question"][-1]

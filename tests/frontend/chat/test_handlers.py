@@ -1,10 +1,13 @@
 """What the page can do, through Gradio, over real HTTP."""
 
+import asyncio
 import time
 import zlib
+from typing import Any
 
 import pytest
 
+from frontend.chat import handlers
 from tests.frontend.chat.servers import Servers, ask, run
 
 
@@ -20,6 +23,16 @@ def test_the_beginning(servers: Servers) -> None:
         assert [one["slug"] for one in boot["assistants"]] == ["hr", "finance"]
         assert boot["assistants"][0]["brand"]["logo"] == "/api/v1/departments/hr/logo"
         assert "kt_" not in str(boot)
+
+
+def test_who_looks_after_a_department_is_not_offered_what_is_switched_off(servers: Servers) -> None:
+    assistants = servers.platform.assistants
+    servers.platform.assistants = [{**assistants[0], "enabled": False}, {**assistants[1], "enabled": True}]
+    try:
+        with servers.signed_in() as client:
+            assert [one["slug"] for one in run(client, "boot")["assistants"]] == ["finance"]
+    finally:
+        servers.platform.assistants = assistants
 
 
 def test_an_answer_comes_bit_by_bit_and_is_kept(servers: Servers) -> None:
@@ -221,3 +234,38 @@ def test_a_platform_that_falters_signs_nobody_out(servers: Servers) -> None:
         servers.platform.failures["/session/token"] = {"status": 503}
         time.sleep(1.2)
         assert "conversations" in run(client, "conversations")
+
+
+def test_another_organisation_is_seen_by_the_next_page_and_refused_to_the_last_one(servers: Servers) -> None:
+    with servers.signed_in() as client:
+        before = run(client, "boot")["owner"]
+        # The session is turned to it in the console; its cookie stays as it is.
+        servers.platform.tenant = "t2"
+        assert client.get("/chat/").status_code == 200
+        after = run(client, "boot")["owner"]
+        assert (before.split(":")[0], after.split(":")[0]) == ("t1", "t2")
+        seen = len(servers.platform.requests)
+        assert run(client, "conversations", owner=before)["error"]["code"] == "session_changed"
+        assert ask(client, "ask", **question("快", owner=before))[-1]["error"]["code"] == "session_changed"
+        assert len(servers.platform.requests) == seen
+        assert "conversations" in run(client, "conversations", owner=after)
+
+
+def test_a_conversation_is_set_beside_the_loop(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thread: while a long one is set, the answers of others go on."""
+    on_the_loop: list[bool] = []
+    views = handlers.message_views
+
+    def noting(rows: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+            on_the_loop.append(True)
+        except RuntimeError:
+            on_the_loop.append(False)
+        return views(rows)
+
+    monkeypatch.setattr(handlers, "message_views", noting)
+    with servers.signed_in() as client:
+        id_ = ask(client, "ask", **question("快"))[-1]["conversation"]
+        assert len(run(client, "conversation", id=id_)["messages"]) == 2
+    assert on_the_loop == [False]

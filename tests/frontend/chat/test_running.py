@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from frontend.chat.asking import Asked
 from frontend.chat.client import Caller, Platform
-from frontend.chat.running import MOST_PER_OWNER, Busy, RunningAnswers
+from frontend.chat.running import MOST_PER_OWNER, MOST_WATCHERS, Busy, RunningAnswers
 from frontend.chat.session import Owner
 
 ME, OTHER = Owner("t", "me"), Owner("t", "other")
@@ -208,3 +209,36 @@ async def test_a_stream_that_is_none_is_a_failure(stage: Stage, sent: bytes, cod
 
 async def collect(updates: AsyncIterator[dict[str, object]]) -> list[dict]:  # type: ignore[type-arg]
     return [update async for update in updates]
+
+
+async def test_who_watches_longest_is_put_off_when_there_are_too_many(stage: Stage) -> None:
+    running = stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1")
+    other = stage.answers.start(owner=ME, caller=CALLER, asked=asked("d"), submit_id="2")
+    theirs = stage.answers.start(owner=OTHER, caller=CALLER, asked=asked(), submit_id="1")
+    watching = [asyncio.create_task(collect(one.watch())) for one in (theirs, running)]
+    await asyncio.sleep(0.05)
+    watching += [asyncio.create_task(collect(other.watch())) for _ in range(MOST_WATCHERS)]
+    assert (await watching[1])[-1] == {"gone": True, "crowded": True}
+    assert stage.answers.watchers.count(ME) == MOST_WATCHERS
+    assert not any(task.done() for task in watching if task is not watching[1])
+    for number in range(3):
+        (await stage.begun(number)).end()
+    await asyncio.gather(*watching)
+    assert [stage.answers.watchers.count(owner) for owner in (ME, OTHER)] == [0, 0]
+
+
+async def test_a_whole_answer_is_set_beside_the_loop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def view(row: dict[str, object]) -> dict[str, object]:
+        threads.append(threading.get_ident())
+        return row
+
+    monkeypatch.setattr("frontend.chat.running.message_view", view)
+    running = stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1")
+    pieces = await stage.begun(0)
+    pieces.send(BEGIN, said("x"))
+    pieces.end()
+    await collect(running.watch())
+    assert threading.get_ident() not in threads
+    assert len(threads) == 1
