@@ -59,7 +59,7 @@ class Document:
             f"<script>{_THEME_SCRIPT}window.KAREZ={_script_json(self._start(language))}</script>"
             f'<link rel="icon" href="{base}/icon.svg" type="image/svg+xml">'
             f'<link rel="stylesheet" href="{base}/chat.css">'
-            f'<script type="module" src="{base}/app.js"></script>'
+            f'<script type="module" src="{base}/start.js"></script>'
         )
 
     def _start(self, language: Language) -> dict[str, Any]:

@@ -1,23 +1,25 @@
 // The page put together: which conversation is shown, what is asked, and what happens to the answer.
-import { h, iconButton, KAREZ, kept, narrow, randomId, t } from "./dom.js";
-import { announce, mountMessages, openDialog, toast } from "./dialogs.js";
-import { call, stream } from "./gradio.js";
+import { h, icon, KAREZ, narrow, randomId, t } from "./dom.js";
+import { announce, openDialog, toast } from "./dialogs.js";
+import { Awaiting, lastQuestion } from "./awaiting.js";
+import { actFor, call, isEnded, stream } from "./gradio.js";
 import { Composer } from "./composer.js";
 import { Files } from "./files.js";
+import { Frame } from "./frame.js";
 import { SourcePanel } from "./panel.js";
-import { isPassing, isQuota, isRefused, problemText } from "./problems.js";
+import { isAssistantGone, isPassing, isQuota, isRefused, problemText, tell } from "./problems.js";
 import { Rail } from "./rail.js";
 import { Thread } from "./thread.js";
-import { setColors, setTheme, themeChoice } from "./theme.js";
+import { setColors } from "./theme.js";
 
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-const POLL_MS = 3000;
 
-class App {
+export class App {
   constructor(boot) {
     this.boot = boot;
     this.assistant = this.#assistantNamed(new URLSearchParams(location.search).get("assistant")) ?? boot.assistants[0];
     this.conversation = null;
+    actFor(boot.owner, (code) => this.#ended(code));
     this.#build();
     this.#listen();
     this.#useAssistant(this.assistant);
@@ -42,34 +44,48 @@ class App {
 
   async #open(id) {
     this.#leave();
-    this.conversation = { id, title: "" };
+    const listed = this.rail.rows.find((row) => row.id === id);
+    this.conversation = { id, title: listed?.title ?? "" };
     this.rail.setCurrent(id);
+    this.#title(listed ? "" : t("loading"));
     this.thread.loading();
+    this.composer.hold();
     const asking = Symbol("open");
     this.opening = asking;
     let found;
     try {
       found = await call("conversation", { id });
     } catch (error) {
-      if (this.opening !== asking) return;
-      this.#failedToOpen(error, id);
+      if (this.opening === asking) this.#failedToOpen(error, id);
       return;
     }
-    if (this.opening !== asking) return;
+    if (this.opening === asking) this.#show(found);
+  }
+
+  #show(found) {
+    const { id } = found.conversation;
     const assistant = this.#assistantNamed(found.conversation.assistant);
-    this.#useAssistant(assistant ?? this.assistant);
     this.conversation = found.conversation;
+    this.#useAssistant(assistant ?? this.assistant, !assistant);
     this.#title();
     this.files.show(id, found.files);
     this.#useDraft();
-    this.composer.setEnabled(!!assistant);
-    if (found.messages.length) this.thread.showMessages(found.messages, this.assistant);
-    else this.thread.showEmpty(this.assistant);
+    if (assistant) this.composer.setEnabled(true);
+    else this.#close(found.conversation.assistant);
+    if (found.messages.length || !assistant) this.thread.showMessages(found.messages, assistant);
+    else this.thread.showEmpty(assistant);
     // The platform keeps the older answer until the new one is there: it is not shown beside what takes its place.
-    const asked = found.messages.findLast((message) => message.role === "question");
+    const asked = lastQuestion(found.messages);
     if (found.running || asked?.status === "received") this.thread.dropAnswer();
     if (found.running) this.#attach(id);
-    else if (asked?.status === "received") this.#await(id);
+    else if (asked?.status === "received") this.awaiting.begin(id, this.assistant);
+  }
+
+  // Its assistant was deleted, switched off, or is no longer open to this person: it can be read, and no more.
+  #close(slug) {
+    const begin = this.assistant && h("button", { type: "button", class: "button small", onclick: () => this.go(`?assistant=${encodeURIComponent(this.assistant.slug)}`) }, icon("plus", 15), t("new"));
+    this.composer.setClosed(h("div", {}, h("strong", {}, t(slug ? "closed_title" : "closed_deleted_title")), h("p", {}, t("closed_text"))), ...(begin ? [begin] : []));
+    this.thread.setClosed(true);
   }
 
   #begin() {
@@ -87,20 +103,23 @@ class App {
   }
 
   #failedToOpen(error, id) {
-    if (error.code === "session_expired") { this.#expired(); return; }
+    if (isEnded(error)) return;
     this.composer.setEnabled(false);
-    if (error.status === 404 || error.status === 400) this.thread.showNote(t("not_found_title"), t("not_found_text"));
+    const missing = error.status === 404 || error.status === 400;
+    this.#title(t(missing ? "not_found_title" : "open_failed_title"));
+    if (missing) this.thread.showNote(t("not_found_title"), t("not_found_text"));
     else {
       this.thread.messages.replaceChildren();
-      this.thread.addProblem({ problem: error, title: t("error_other"), retry: () => this.#open(id) });
+      this.thread.addProblem({ problem: error, title: t("open_failed_title"), retry: () => this.#open(id) });
     }
   }
 
-  #useAssistant(assistant) {
+  // `gone`: what is shown is another one's; this one is for what is begun next.
+  #useAssistant(assistant, gone = false) {
     this.assistant = assistant;
+    this.isClosed = gone;
     this.rail.setAssistant(assistant);
     if (assistant) setColors(assistant.brand.colors);
-    this.subtitle.textContent = assistant?.name ?? "";
   }
 
   #useDraft() {
@@ -112,33 +131,36 @@ class App {
     return `karez-draft:${this.boot.user.id}:${this.conversation?.id ?? `new:${this.assistant?.slug}`}`;
   }
 
-  #title() {
-    const title = this.conversation ? this.conversation.title || t("untitled") : t("new");
-    this.heading.textContent = title;
-    document.title = this.conversation?.title ? `${title} · ${this.assistant?.name ?? "Karez"}` : this.assistant?.name ?? "Karez";
+  #title(instead = "") {
+    const own = this.conversation?.title;
+    const title = instead || (this.conversation ? own || t("untitled") : t("new"));
+    const assistant = this.isClosed ? "" : this.assistant?.name ?? "";
+    this.frame.title(title, this.isClosed ? t("closed_subtitle") : assistant);
+    document.title = [instead || own, assistant || "Karez"].filter(Boolean).join(" · ");
   }
 
   // No longer watched here; the answer itself goes on.
   #leave() {
     this.watching?.abort();
     this.watching = null;
-    clearTimeout(this.poll);
+    this.awaiting.end();
     this.view?.stopClock();
     this.view = null;
-    this.panel.close();
-    if (narrow.matches) this.#rail(false);
+    this.isClosed = false;
+    this.thread.setClosed(false);
+    this.frame.uncover();
   }
 
   // --- asking
 
   ask(text) {
-    if (this.watching || !this.assistant) return;
+    if (this.watching || !this.assistant || this.isClosed) return;
     this.thread.addQuestion(text);
     this.#run("ask", { text }, text);
   }
 
   regenerate() {
-    if (this.watching || !this.conversation) return;
+    if (this.watching || !this.conversation || this.isClosed) return;
     this.thread.dropAnswer();
     this.#run("ask", { text: "", regenerate: true });
   }
@@ -149,7 +171,7 @@ class App {
     try {
       await call("stop", { conversation: id });
     } catch (error) {
-      toast(problemText(error), "failed");
+      tell(error);
     }
   }
 
@@ -161,6 +183,7 @@ class App {
   async #run(name, given, text = "") {
     const watching = new AbortController();
     this.watching = watching;
+    const overtaken = this.awaiting.end();
     this.composer.setBusy(true);
     const view = this.thread.addAnswer(this.assistant);
     this.view = view;
@@ -190,7 +213,15 @@ class App {
     this.watching = null;
     this.view = null;
     this.composer.setBusy(false);
-    if (ending?.gone && this.conversation) { this.#open(this.conversation.id); return; }
+    if (ending?.gone && this.conversation) {
+      if (!ending.crowded) { this.#open(this.conversation.id); return; }
+      view.end();
+      view.element.remove();
+      this.awaiting.begin(this.conversation.id, this.assistant);
+      return;
+    }
+    // An answer that was awaited from elsewhere may have come meanwhile.
+    if (overtaken && !problem && !ending?.problem) { this.#open(this.conversation.id); this.rail.reload(); return; }
     this.#finish({ view, ending, problem, text, regenerate: !!given.regenerate });
   }
 
@@ -223,9 +254,8 @@ class App {
     const failure = problem ?? (ending?.problem ? { ...ending.problem, told: ending.problem.message, retryAfter: ending.problem.retry_after } : null);
     if (ending?.message) view.show(ending.message);
     else { view.end(); view.element.remove(); }
-    if (failure?.code === "session_expired") {
+    if (failure && isEnded(failure)) {
       if (text) this.#takeBack(text);
-      this.#expired();
       return;
     }
     if (failure) this.#failed({ failure, view, ending, text, regenerate });
@@ -235,6 +265,11 @@ class App {
   }
 
   async #failed({ failure, view, ending, text, regenerate }) {
+    if (isAssistantGone(failure) && !ending?.message) {
+      if (text) this.#takeBack(text);
+      await this.#lookAgain(failure);
+      return;
+    }
     if (regenerate && !ending?.message) {  // the answer that there was is still there
       await this.#open(this.conversation.id);
       toast(problemText(failure), "failed");
@@ -254,6 +289,19 @@ class App {
     announce(problemText(failure));
   }
 
+  // The assistant is no longer among those that may be asked, or the conversation is gone: what there is now is shown.
+  async #lookAgain(failure) {
+    tell(failure);
+    try {
+      this.boot.assistants = (await call("boot")).assistants;
+    } catch { /* what was known then */ }
+    const text = this.composer.area.value;
+    this.#useAssistant(this.#assistantNamed(this.assistant.slug) ?? this.boot.assistants[0] ?? null);
+    if (this.conversation) { this.#open(this.conversation.id); return; }
+    this.#begin();
+    this.composer.restore(text);
+  }
+
   // The question that was kept is answered; one that was not is asked again.
   async #again(text) {
     if (this.watching) return;
@@ -261,12 +309,11 @@ class App {
     let last = null;
     try {
       const messages = id ? (await call("conversation", { id })).messages : [];
-      last = messages.findLast((message) => message.role === "question");
+      last = lastQuestion(messages);
       // It was answered meanwhile, or is being answered.
       if (last && (!text || last.text === text) && (last.status === "received" || ["answered", "refused"].includes(messages.at(-1).status))) { this.#open(id); return; }
     } catch (error) {
-      if (error.code === "session_expired") this.#expired();
-      else toast(problemText(error), "failed");  // whether it was stored is not known: it is not asked twice
+      tell(error);  // whether it was stored is not known: it is not asked twice
       return;
     }
     if (id && last && (!text || last.text === text)) this.regenerate();
@@ -282,45 +329,26 @@ class App {
     this.composer.restore(text);
   }
 
-  // Answered elsewhere: by another process, or before this one was started.
-  #await(id) {
-    const view = this.thread.addAnswer(this.assistant);
-    view.apply({ queued: null });
-    const look = async () => {
-      if (this.conversation?.id !== id || this.watching) return;
-      try {
-        const found = await call("conversation", { id });
-        if (this.conversation?.id !== id || this.watching) return;
-        const asked = found.messages.findLast((message) => message.role === "question");
-        if (asked?.status !== "received") { this.#open(id); return; }
-      } catch (error) {
-        if (error.code === "session_expired") { this.#expired(); return; }
-      }
-      this.poll = setTimeout(look, POLL_MS);
-    };
-    this.poll = setTimeout(look, POLL_MS);
-  }
-
   async #refresh() {
-    try {
-      await this.rail.reload();
-    } catch { this.#expired(); return; }
+    await this.rail.reload();
     const row = this.rail.rows.find((one) => one.id === this.conversation?.id);
     if (row) { this.conversation = row; this.#title(); }
   }
 
   // --- around it
 
-  #expired() {
-    if (this.expired) return;
-    this.expired = true;
+  // Nothing more can be done on this page; what was written is kept in this tab.
+  #ended(code) {
+    if (this.over) return;
+    this.over = true;
+    const changed = code === "session_changed";
     const next = encodeURIComponent(location.pathname + location.search);
     openDialog({
-      title: t("expired_title"),
-      text: t("expired_text"),
+      title: t(changed ? "changed_title" : "expired_title"),
+      text: t(changed ? "changed_text" : "expired_text"),
       closable: false,
       kind: "expired",
-      actions: () => [h("a", { class: "button primary", href: `${KAREZ.prefix}/sign-in?next=${next}` }, t("sign_in"))],
+      actions: () => [h("a", { class: "button primary", href: changed ? `${KAREZ.path}/` : `${KAREZ.prefix}/sign-in?next=${next}` }, t(changed ? "changed_link" : "sign_in"))],
     });
   }
 
@@ -328,14 +356,7 @@ class App {
     if (this.lost === lost) return;
     if (this.lost && !lost) toast(t("online"));
     this.lost = lost;
-    this.banner.hidden = !lost;
-  }
-
-  #rail(open) {
-    this.element.classList.toggle("rail-open", open);
-    this.opener.setAttribute("aria-expanded", String(open));
-    this.rail.element.inert = !open;
-    if (!narrow.matches) kept.set("localStorage", "karez-rail", open ? "" : "closed");
+    this.frame.banner.hidden = !lost;
   }
 
   #assistantNamed(slug) {
@@ -352,9 +373,10 @@ class App {
 
   #build() {
     this.panel = new SourcePanel();
-    this.files = new Files({ conversation: () => this.#ownConversation(), onChange: () => this.composer?.filesChanged(), onExpired: () => this.#expired() });
+    this.files = new Files({ conversation: () => this.#ownConversation(), onChange: () => this.composer?.filesChanged(), onLeft: () => this.composer.focus() });
     this.composer = new Composer({ files: this.files, onSend: (text) => this.ask(text), onStop: () => this.stop() });
-    this.thread = new Thread({ openSource: (...given) => this.panel.open(...given), onAsk: (text) => this.ask(text), onRegenerate: () => this.regenerate() });
+    this.thread = new Thread({ openSource: (...given) => this.panel.open(...given), onAsk: (text) => this.composer.submit(text), onRegenerate: () => this.regenerate() });
+    this.awaiting = new Awaiting({ thread: this.thread, onChanged: (id) => this.#open(id) });
     this.rail = new Rail({
       boot: this.boot,
       onOpen: (id) => this.go(`?c=${encodeURIComponent(id)}`),
@@ -362,39 +384,24 @@ class App {
       onAssistant: (assistant) => this.go(`?assistant=${encodeURIComponent(assistant.slug)}`),
       onRemoved: (id) => { if (id === this.conversation?.id) this.go("", { replace: true }); },
       onRenamed: (row) => { if (row.id === this.conversation?.id) { this.conversation = row; this.#title(); } },
-      onToggle: () => { this.#rail(false); this.opener.focus(); },
+      onToggle: () => this.frame.closeRail(),
     });
-    this.opener = iconButton("sidebar", t("rail_open"), () => this.#rail(true), { class: "icon-button rail-open-button", "aria-controls": "rail" });
-    this.heading = h("h1", {});
-    this.subtitle = h("p", {});
-    this.banner = h("div", { class: "banner", role: "alert", hidden: true }, t("offline"));
-    this.dropNote = h("div", { class: "drop-note", hidden: true }, t("drop"));
-    const top = h("header", { class: "top" }, this.opener, h("div", { class: "top-text" }, this.heading, this.subtitle), iconButton("plus", t("new"), () => this.go(""), { class: "icon-button top-new" }));
-    // The landmark `main` is Gradio's, around the whole page; within it are regions.
-    const main = h("div", { class: "stage" }, top, this.banner, this.thread.element, this.composer.element, this.dropNote);
-    this.element = h("div", { class: "karez" }, h("a", { class: "skip", href: "#question" }, t("skip")), this.rail.element, h("div", { class: "backdrop", onclick: () => this.#rail(false) }), main, this.panel.element);
-    mountMessages(this.element);
-    this.#rail(!narrow.matches && kept.get("localStorage", "karez-rail") !== "closed");
+    this.frame = new Frame({
+      rail: this.rail,
+      thread: this.thread,
+      composer: this.composer,
+      panel: this.panel,
+      onNew: () => this.go(""),
+      onFiles: (files) => { if (!this.composer.off) this.files.add(files); },
+      onEscape: () => { if (this.watching) this.stop(); },
+    });
+    this.element = this.frame.element;
   }
 
   #listen() {
     addEventListener("popstate", () => this.route());
     addEventListener("offline", () => { this.cut = true; this.#offline(true); });
     addEventListener("online", () => { this.cut = false; if (!this.watching) this.#offline(false); });
-    narrow.addEventListener("change", () => this.#rail(!narrow.matches));
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || event.isComposing || event.keyCode === 229 || event.defaultPrevented || document.querySelector("dialog[open], .menu")) return;
-      if (this.panel.isOpen) this.panel.close();
-      else if (narrow.matches && this.element.classList.contains("rail-open")) this.#rail(false);
-      else if (this.watching) this.stop();
-    });
-    const carries = (event) => event.dataTransfer?.types.includes("Files");
-    this.element.addEventListener("dragover", (event) => { if (carries(event)) { event.preventDefault(); this.dropNote.hidden = false; } });
-    this.element.addEventListener("dragleave", (event) => { if (!this.element.contains(event.relatedTarget)) this.dropNote.hidden = true; });
-    this.element.addEventListener("drop", (event) => {
-      this.dropNote.hidden = true;
-      if (carries(event)) { event.preventDefault(); this.files.add(event.dataTransfer.files); }
-    });
   }
 }
 
@@ -405,45 +412,3 @@ function pause(milliseconds, signal) {
     signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
   });
 }
-
-// Gradio draws its containers when it is ready.
-function container() {
-  return new Promise((resolve) => {
-    const look = () => {
-      const found = document.getElementById("karez-chat");
-      if (found) { watcher.disconnect(); resolve(found); }
-    };
-    const watcher = new MutationObserver(look);
-    watcher.observe(document.documentElement, { childList: true, subtree: true });
-    look();
-  });
-}
-
-// Gradio writes the browser's language there, whatever the page is in.
-function keepLanguage() {
-  const root = document.documentElement;
-  const set = () => { if (root.lang !== KAREZ.lang) root.lang = KAREZ.lang; };
-  new MutationObserver(set).observe(root, { attributes: true, attributeFilter: ["lang"] });
-  set();
-}
-
-async function start() {
-  keepLanguage();
-  setTheme(themeChoice());
-  const [place, boot] = await Promise.all([container(), call("boot").catch((error) => ({ error }))]);
-  if (boot.error) { failedStart(place, boot.error); return; }
-  const app = new App(boot);
-  place.replaceChildren(app.element);
-  document.documentElement.classList.add("ready");
-  app.composer.fit();
-  if (!narrow.matches) app.composer.focus();
-}
-
-function failedStart(place, error) {
-  if (error.code === "session_expired") { location.assign(`${KAREZ.prefix}/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
-  place.replaceChildren(h("div", { class: "karez failed-start" }, h("div", { class: "welcome" }, h("h1", {}, t("down_title")), h("p", {}, problemText(error)), h("button", { type: "button", class: "button primary", onclick: () => location.reload() }, t("retry")))));
-  document.documentElement.classList.add("ready");
-  setTimeout(() => location.reload(), 10000);
-}
-
-start();

@@ -11,9 +11,11 @@ export class Composer {
     this.picker = h("input", { type: "file", multiple: true, class: "offscreen", tabindex: "-1", "aria-hidden": "true" });
     this.attach = iconButton("clip", t("attach"), () => this.picker.click());
     this.sendButton = h("button", { type: "submit", class: "send", "aria-label": t("send"), title: t("send") }, icon("send", 20));
-    this.waitNote = h("div", { class: "wait-note", role: "status", hidden: true });
+    this.waitText = h("span", { role: "status" });
+    this.waitNote = h("div", { class: "wait-note", hidden: true }, this.waitText, h("button", { type: "button", class: "button small", onclick: () => this.#sendWithout() }, t("file_send_now")));
+    this.closedNote = h("div", { class: "closed-note", hidden: true });
     this.form = h("form", { class: "composer" }, files.element, this.waitNote, h("div", { class: "composer-row" }, this.attach, this.area, this.sendButton), this.picker);
-    this.element = h("div", { class: "composer-place" }, this.form, h("p", { class: "hint" }, h("span", { class: "wide" }, t("hint")), h("span", { class: "short" }, t("hint_short"))));
+    this.element = h("div", { class: "composer-place" }, this.closedNote, this.form, h("p", { class: "hint" }, h("span", { class: "wide" }, t("hint")), h("span", { class: "short" }, t("hint_short"))));
     this.#listen();
   }
 
@@ -47,12 +49,26 @@ export class Composer {
   setEnabled(enabled) {
     this.off = !enabled;
     this.area.disabled = this.attach.disabled = !enabled;
+    this.#close(null);
     this.#enable();
+  }
+
+  // It may be written, and not be sent yet.
+  hold() {
+    this.off = true;
+    this.#enable();
+  }
+
+  // Nothing can be asked here any more: why, and what can be done instead.
+  setClosed(...note) {
+    this.setEnabled(false);
+    this.#close(note);
   }
 
   // Back into the box what could not be sent.
   restore(text) {
-    if (!this.area.value) this.area.value = text;
+    const meanwhile = this.area.value;
+    this.area.value = meanwhile && meanwhile !== text ? `${text}\n\n${meanwhile}` : text;
     this.#keep();
     this.fit();
   }
@@ -61,23 +77,30 @@ export class Composer {
     this.area.focus({ preventScroll: true });
   }
 
-  // Files have changed: a question that waited for them goes.
+  // Files have changed: a question that waited for them goes, or goes on waiting.
   filesChanged() {
-    if (this.waiting && !this.files.working) this.#send(this.waiting);
+    if (this.waiting) this.submit(this.waiting);
     this.#enable();
+  }
+
+  // What is in the box, or was chosen. No answer is to look as if it had read a file that it never saw.
+  submit(text = this.area.value.trim()) {
+    if (!text || this.off || this.busy) return;
+    if (this.files.working || this.files.failed) this.#held(text);
+    else this.#send(text);
   }
 
   #listen() {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.busy) this.onStop();
-      else this.#submit();
+      else this.submit();
     });
     this.area.addEventListener("keydown", (event) => {
       // The Enter that ends the typing of a Chinese word is no end of the question.
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
         event.preventDefault();
-        if (!this.busy) this.#submit();
+        this.submit();
       }
     });
     this.area.addEventListener("input", () => { this.#held(null); this.#keep(); this.fit(); });
@@ -87,31 +110,36 @@ export class Composer {
     this.picker.addEventListener("change", () => { this.files.add(this.picker.files); this.picker.value = ""; });
   }
 
-  #submit() {
-    const text = this.area.value.trim();
-    if (!text || this.off) return;
-    if (this.files.working) this.#held(text);
-    else this.#send(text);
-  }
-
   #held(text) {
     this.waiting = text;
     this.waitNote.hidden = !text;
-    if (text) this.waitNote.replaceChildren(h("span", {}, t("file_waiting")), h("button", { type: "button", class: "button small", onclick: () => this.#sendWithout(text) }, t("file_send_now")));
+    if (!text) return;
+    if (!this.area.value) { this.area.value = text; this.#keep(); this.fit(); }
+    const says = t(this.files.working ? "file_waiting" : "file_failed_waiting");
+    if (this.waitText.textContent !== says) this.waitText.textContent = says;
   }
 
-  async #sendWithout(text) {
+  async #sendWithout() {
+    const text = this.waiting;
     this.#held(null);
     await this.files.dropUnready();
-    this.#send(text);
+    this.focus();
+    this.submit(text);
   }
 
   #send(text) {
     this.#held(null);
-    this.area.value = "";
+    // A question that was chosen leaves alone what is being written.
+    if (this.area.value.trim() === text) this.area.value = "";
     this.#keep();
     this.fit();
     this.onSend(text);
+  }
+
+  #close(note) {
+    this.closedNote.hidden = !note;
+    this.form.hidden = this.element.lastElementChild.hidden = !!note;
+    this.closedNote.replaceChildren(...(note ?? []));
   }
 
   #keep() {

@@ -65,6 +65,15 @@ export function iconButton(name, label, onclick, properties = {}) {
   return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...properties }, icon(name));
 }
 
+// Puts children in their order, and leaves alone what stands there already: what has the focus keeps it.
+export function arrange(parent, children) {
+  const focused = document.activeElement;
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, place) => { if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null); });
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
+}
+
 // Blocks of HTML that the server has rendered and made safe; `changed` holds [place, html].
 export function patchBlocks(container, changed, count, decorate) {
   while (container.children.length > count) container.lastElementChild.remove();

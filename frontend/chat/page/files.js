@@ -1,23 +1,29 @@
 // Files of a conversation. They go from here to the platform, and never through Gradio.
-import { h, icon, iconButton, KAREZ, t } from "./dom.js";
-import { toast } from "./dialogs.js";
-import { call } from "./gradio.js";
-import { problemText } from "./problems.js";
+import { arrange, h, icon, iconButton, KAREZ, t } from "./dom.js";
+import { call, isEnded, sessionEnded } from "./gradio.js";
+import { tell } from "./problems.js";
 
 const POLL_MS = 1500;
+// What is being made of a file; all else but `ready` is a file that no answer will see.
 const WORKING = ["uploading", "queued", "parsing", "embedding"];
 
 export class Files {
-  constructor({ conversation, onChange, onExpired }) {
+  constructor({ conversation, onChange, onLeft }) {
     this.conversation = conversation; // gives its id, and begins one where there is none
     this.onChange = onChange;
-    this.onExpired = onExpired;
+    this.onLeft = onLeft; // the last one was removed by its button, which had the focus
     this.rows = [];
+    this.gone = new Set();
+    this.shown = new WeakMap();
     this.element = h("ul", { class: "files", "aria-label": t("files"), hidden: true });
   }
 
   get working() {
     return this.rows.some((row) => WORKING.includes(row.status));
+  }
+
+  get failed() {
+    return this.rows.some((row) => isLost(row));
   }
 
   // Another conversation, or the same one again.
@@ -41,7 +47,7 @@ export class Files {
     } catch (error) {
       this.rows = this.rows.filter((row) => !added.some(([, own]) => own === row));
       this.#draw();
-      toast(problemText(error), "failed");
+      tell(error);
       return;
     }
     this.id = id;
@@ -50,7 +56,7 @@ export class Files {
 
   // Those that are not ready go: the question does not wait for them.
   dropUnready() {
-    return Promise.all(this.rows.filter((row) => WORKING.includes(row.status)).map((row) => this.#remove(row)));
+    return Promise.all(this.rows.filter((row) => row.status !== "ready").map((row) => this.#remove(row)));
   }
 
   #upload(id, file, row) {
@@ -81,7 +87,7 @@ export class Files {
     } else {
       row.status = "failed";
       row.error = body.detail ? [body.detail, body.remedy].filter(Boolean).join(" ") : { 413: t("file_too_large"), 415: t("file_unsupported") }[request.status] ?? t("file_upload_failed");
-      if (request.status === 401) this.onExpired();
+      if (request.status === 401) sessionEnded("session_expired");
     }
     if (this.id === id) this.#draw();
   }
@@ -96,48 +102,73 @@ export class Files {
     try {
       const { files } = await call("files", { conversation: id });
       if (this.id !== id) return;
-      const local = this.rows.filter((row) => row.status === "uploading" || !row.id);
-      this.rows = [...files.reverse(), ...local];
+      const known = new Map(this.rows.map((row) => [row.id, row]));
+      const local = this.rows.filter((row) => !row.id);
+      const stored = files.reverse().filter((file) => !this.gone.has(file.id));
+      this.rows = [...stored.map((file) => Object.assign(known.get(file.id) ?? {}, file)), ...local];
       this.#draw();
     } catch (error) {
-      if (error.code === "session_expired") { this.onExpired(); return; }
+      if (isEnded(error)) return;
     }
     if (this.working) this.#pollSoon();
   }
 
   async #remove(row) {
+    const at = this.rows.indexOf(row);
+    const focused = this.shown.get(row)?.item.contains(document.activeElement);
     row.request?.abort();
+    this.gone.add(row.id);
     this.rows = this.rows.filter((other) => other !== row);
     this.#draw();
+    if (focused) this.#focusNear(at);
     if (!row.id) return;
     try {
       await call("file_remove", { conversation: this.id, file: row.id });
     } catch (error) {
-      toast(problemText(error), "failed");
+      tell(error);
+      this.gone.delete(row.id);
       this.rows.push(row);
       this.#draw();
     }
   }
 
+  #focusNear(at) {
+    const next = this.rows[at] ?? this.rows.at(-1);
+    if (next) this.shown.get(next).remove.focus();
+    else this.onLeft();
+  }
+
   #draw() {
     this.element.hidden = !this.rows.length;
-    this.element.replaceChildren(...this.rows.map((row) => this.#row(row)));
+    arrange(this.element, this.rows.map((row) => this.#row(row)));
     this.onChange();
   }
 
   #row(row) {
+    let shown = this.shown.get(row);
+    if (!shown) this.shown.set(row, shown = this.#made(row));
     const percent = Math.round(row.progress * 100);
-    const state = row.status === "failed" ? row.error || t("file_failed") : t(`file_${row.status}`, { percent });
-    const working = WORKING.includes(row.status);
-    return h(
-      "li",
-      { class: `file ${row.status}` },
-      icon(row.status === "failed" ? "warn" : "file", 18),
-      h("span", { class: "file-text" }, h("span", { class: "file-name", title: row.name }, row.name), h("span", { class: "file-state" }, state)),
-      iconButton("close", t("file_remove", { name: row.name }), () => this.#remove(row)),
-      working && h("span", { class: "file-bar", style: `--share:${percent}%` }),
-    );
+    const lost = isLost(row);
+    shown.item.className = `file ${row.status}`;
+    shown.good.toggleAttribute("hidden", lost);
+    shown.bad.toggleAttribute("hidden", !lost);
+    shown.state.textContent = row.status === "failed" ? row.error || t("file_failed") : t(`file_${row.status}`, { percent });
+    shown.state.title = shown.state.textContent;
+    shown.bar.hidden = !WORKING.includes(row.status);
+    shown.bar.style.setProperty("--share", `${percent}%`);
+    return shown.item;
   }
+
+  #made(row) {
+    const shown = { good: icon("file", 18), bad: icon("warn", 18), state: h("span", { class: "file-state" }), bar: h("span", { class: "file-bar" }) };
+    shown.remove = iconButton("close", t("file_remove", { name: row.name }), () => this.#remove(row));
+    shown.item = h("li", {}, shown.good, shown.bad, h("span", { class: "file-text" }, h("span", { class: "file-name", title: row.name }, row.name), shown.state), shown.remove, shown.bar);
+    return shown;
+  }
+}
+
+function isLost(row) {
+  return row.status === "failed" || row.status === "cancelled";
 }
 
 function csrfToken() {

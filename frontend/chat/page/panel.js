@@ -1,9 +1,10 @@
 // The source of a citation: the passage among its neighbours, and the page it stands on.
 import { h, icon, iconButton, KAREZ, t } from "./dom.js";
-import { call } from "./gradio.js";
+import { call, isEnded, sessionEnded } from "./gradio.js";
 
 export class SourcePanel {
   constructor() {
+    this.onToggle = () => {};
     this.element = h("section", { class: "panel", "aria-label": t("panel"), hidden: true, tabindex: "-1" });
     this.element.addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); this.close(); } });
   }
@@ -14,9 +15,12 @@ export class SourcePanel {
 
   close() {
     if (!this.isOpen) return;
+    const focused = this.element.contains(document.activeElement);
+    this.citation = null;
     this.element.hidden = true;
     this.element.parentElement.classList.remove("with-panel");
-    if (this.trigger?.isConnected) this.trigger.focus();
+    this.onToggle();
+    if (focused && this.trigger?.isConnected) this.trigger.focus();
   }
 
   async open(citation, citations, trigger) {
@@ -24,9 +28,11 @@ export class SourcePanel {
     this.citation = citation;
     const at = citations.indexOf(citation);
     const go = (step) => this.open(citations[at + step], citations, null);
-    const passages = h("div", { class: "passages" }, h("p", { class: "quiet" }, t("panel_loading")));
     const place = [citation.page ? t("page", citation) : "", citation.section].filter(Boolean).join(" · ");
     const address = `${KAREZ.prefix}/api/v1/documents/${encodeURIComponent(citation.document_id)}`;
+    const passages = h("div", { class: "passages", "aria-live": "polite" });
+    const page = citation.page ? h("div", { class: "page-place" }) : null;
+    this.original = h("a", { class: "button small", href: `${address}/content`, download: "" }, icon("open", 15), t("panel_open"));
     this.element.replaceChildren(
       h(
         "header",
@@ -41,41 +47,92 @@ export class SourcePanel {
         citations.length > 1 && iconButton("left", t("source", citations[Math.max(0, at - 1)]), () => go(-1), { disabled: at === 0 }),
         citations.length > 1 && h("span", { class: "quiet" }, `${at + 1} / ${citations.length}`),
         citations.length > 1 && iconButton("right", t("source", citations[Math.min(citations.length - 1, at + 1)]), () => go(1), { disabled: at === citations.length - 1 }),
-        h("a", { class: "button small", href: `${address}/content`, download: "" }, icon("open", 15), t("panel_open")),
+        this.original,
       ),
-      h("div", { class: "panel-body", tabindex: "0", role: "region", "aria-label": citation.title }, h("section", {}, h("h3", {}, t("panel_passage")), passages), citation.page && this.#page(citation, address)),
+      h(
+        "div",
+        { class: "panel-body", tabindex: "0", role: "region", "aria-label": citation.title },
+        h("section", {}, h("h3", {}, t("panel_passage")), passages),
+        page && h("section", { class: "panel-page" }, h("h3", {}, t("panel_page")), page),
+      ),
     );
     this.element.hidden = false;
     this.element.parentElement.classList.add("with-panel");
+    this.onToggle();
     this.element.focus({ preventScroll: true });
-    await this.#load(citation, passages);
+    await Promise.all([this.#passages(citation, passages), page && this.#page(citation, address, page)]);
   }
 
-  async #load(citation, passages) {
+  async #passages(citation, place) {
+    place.replaceChildren(h("p", { class: "quiet" }, t("panel_loading")));
     let found = [];
+    let problem = null;
     try {
       found = (await call("source", { document: citation.document_id, chunk: citation.chunk_id })).passages;
-    } catch { /* the quote is still there, or the passage is gone */ }
+    } catch (error) {
+      problem = error;
+    }
     if (this.citation !== citation) return;
     if (!found.some((passage) => passage.cited)) {
-      const text = citation.quote == null ? h("p", { class: "quiet" }, t("panel_gone")) : h("p", { class: "passage" }, h("mark", {}, citation.quote));
-      passages.replaceChildren(text);
+      const again = () => this.#passages(citation, place);
+      place.replaceChildren(...[citation.quote != null && passageOf(citation.quote, true), this.#missing(problem, citation, again)].filter(Boolean));
       return;
     }
-    passages.replaceChildren(...found.map((passage) => h("p", { class: passage.cited ? "passage cited" : "passage" }, passage.cited ? h("mark", {}, passage.text) : passage.text)));
-    const cited = passages.querySelector(".cited");
+    place.replaceChildren(...found.map((passage) => passageOf(passage.text, passage.cited)));
+    const cited = place.querySelector(".cited");
     const body = this.element.querySelector(".panel-body");
     if (cited.offsetTop + cited.offsetHeight > body.clientHeight * 0.6) body.scrollTop = cited.offsetTop - 80;
   }
 
-  #page(citation, address) {
-    const label = t("panel_image", citation);
-    const image = h("img", { class: "page-image", src: `${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`, alt: label });
-    const zoom = h("button", { type: "button", class: "page-button", "aria-label": `${t("zoom")}: ${label}`, "aria-pressed": "false" }, image);
-    zoom.addEventListener("click", () => zoom.setAttribute("aria-pressed", String(zoom.classList.toggle("large"))));
-    const section = h("section", { class: "panel-page" }, h("h3", {}, t("panel_page")), zoom);
-    image.addEventListener("load", () => zoom.classList.add("loaded"));
-    image.addEventListener("error", () => zoom.replaceWith(h("p", { class: "quiet" }, t("panel_page_none"))));
-    return section;
+  // Why the passage is not to be had: it is gone for good, or it is worth another try.
+  #missing(problem, citation, again) {
+    if (problem && isEnded(problem)) return null;
+    if (problem && !isGone(problem.status)) return tryAgain(t("panel_failed"), again);
+    this.original.hidden = !!problem;
+    return h("p", { class: "quiet" }, t(citation.quote == null ? "panel_gone" : "panel_gone_quote"));
   }
+
+  async #page(citation, address, place) {
+    place.replaceChildren(h("div", { class: "page-button" }));
+    const shown = await pageImage(`${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`);
+    if (this.citation !== citation) return;
+    if (shown.status === 401) sessionEnded("session_expired");
+    else if (shown.url) place.replaceChildren(zoomable(shown.url, t("panel_image", citation)));
+    else if (shown.code === "page_not_rendered") place.replaceChildren(h("p", { class: "quiet" }, t("panel_page_none")));
+    else if (isGone(shown.status)) place.parentElement.remove();
+    else place.replaceChildren(tryAgain(t("panel_page_failed"), () => this.#page(citation, address, place)));
+  }
+}
+
+// What is no longer there, or no longer theirs to read.
+function isGone(status) {
+  return [403, 404, 410].includes(status);
+}
+
+function passageOf(text, cited) {
+  return h("p", { class: cited ? "passage cited" : "passage" }, cited ? h("mark", {}, text) : text);
+}
+
+function tryAgain(text, again) {
+  return h("div", { class: "panel-problem", role: "alert" }, h("p", {}, text), h("button", { type: "button", class: "button small", onclick: again }, icon("again", 15), t("retry")));
+}
+
+async function pageImage(address) {
+  try {
+    const response = await fetch(address, { credentials: "same-origin", headers: { "Accept-Language": KAREZ.lang } });
+    if (response.ok) return { url: URL.createObjectURL(await response.blob()) };
+    let code = "";
+    try { code = (await response.json()).code; } catch { /* a proxy's page */ }
+    return { status: response.status, code };
+  } catch {
+    return { status: 0, code: "network" };
+  }
+}
+
+function zoomable(url, label) {
+  const image = h("img", { class: "page-image", src: url, alt: label });
+  const zoom = h("button", { type: "button", class: "page-button loaded", "aria-label": `${t("zoom")}: ${label}`, "aria-pressed": "false" }, image);
+  zoom.addEventListener("click", () => zoom.setAttribute("aria-pressed", String(zoom.classList.toggle("large"))));
+  image.addEventListener("load", () => URL.revokeObjectURL(url));
+  return zoom;
 }

@@ -1,5 +1,7 @@
 // What is said of a failure, and when it may be tried again.
 import { h, icon, t } from "./dom.js";
+import { toast } from "./dialogs.js";
+import { isEnded } from "./gradio.js";
 
 export function isQuota(problem) {
   return /quota|budget/.test(problem.code);
@@ -8,6 +10,11 @@ export function isQuota(problem) {
 // What ends by itself: a lost connection, and a part of the platform that is being started again under an answer.
 export function isPassing(problem, received) {
   return problem.code === "network" || (received && ["platform_unreachable", "starting"].includes(problem.code));
+}
+
+// Deleted, switched off, or no longer open to this person. Nothing was asked.
+export function isAssistantGone(problem) {
+  return [403, 404].includes(problem.status) || problem.code === "assistant_disabled";
 }
 
 // Whether the question was turned away before the platform stored it.
@@ -25,6 +32,11 @@ export function problemText(problem) {
   if (problem.status === 403) return t("error_forbidden");
   if (problem.status === 404) return t("error_not_found");
   return t("error_other");
+}
+
+// In a line that goes by itself. An ended session has a notice of its own.
+export function tell(problem) {
+  if (!isEnded(problem)) toast(problemText(problem), "failed");
 }
 
 // A card in the conversation, with a button that waits as long as it was told to.

@@ -1,8 +1,9 @@
 // The sidebar: who answers, the conversations, and the person's own menu.
 import { h, icon, iconButton, KAREZ, kept, t } from "./dom.js";
-import { confirmDialog, openMenu, toast } from "./dialogs.js";
+import { Conversations } from "./conversations.js";
+import { confirmDialog, openMenu } from "./dialogs.js";
 import { call } from "./gradio.js";
-import { problemText } from "./problems.js";
+import { tell } from "./problems.js";
 import { setTheme, themeChoice } from "./theme.js";
 
 const SEARCH_MS = 250;
@@ -16,21 +17,24 @@ export class Rail {
     this.brand = h("div", { class: "brand" });
     this.chooser = h("button", { type: "button", class: "chooser", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.#chooseAssistant() });
     this.searchBox = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: () => this.#searchSoon() });
-    this.list = h("div", { class: "conversations" });
+    this.list = new Conversations({ onOpen: (id) => this.onOpen(id), onRename: (row, title) => this.#rename(row, title), onRemove: (row) => this.#remove(row), onMore: () => this.#more() });
+    this.newButton = h("button", { type: "button", class: "new", onclick: () => this.onNew() }, icon("plus"), t("new"));
+    this.turn = 0;
     this.element = h(
       "nav",
       { class: "rail", "aria-label": t("rail"), id: "rail" },
       h("div", { class: "rail-head" }, this.brand, iconButton("sidebar", t("rail_close"), () => this.onToggle(), { class: "icon-button rail-close" })),
-      boot.assistants.length > 1 && this.chooser,
-      h("button", { type: "button", class: "new", onclick: () => this.onNew() }, icon("plus"), t("new")),
+      this.chooser,
+      this.newButton,
       h("label", { class: "search" }, icon("search", 16), this.searchBox),
-      this.list,
+      this.list.element,
       this.#userButton(),
     );
   }
 
   setAssistant(assistant) {
     this.assistant = assistant;
+    this.chooser.hidden = this.boot.assistants.length < 2;
     this.brand.replaceChildren(brandMark(assistant), h("span", { class: "brand-name" }, assistant?.brand.name || this.boot.tenant || "Karez"));
     this.chooser.setAttribute("aria-label", `${t("assistant_choose")}: ${assistant?.name ?? ""}`);
     this.chooser.replaceChildren(h("span", { class: "chooser-text" }, h("strong", {}, assistant?.name ?? ""), h("small", {}, assistant?.department ?? "")), icon("chevron", 16));
@@ -49,69 +53,31 @@ export class Rail {
   }
 
   async reload() {
+    const turn = this.turn += 1;
     try {
       const found = await call("conversations", { query: this.query });
+      // An answer that was overtaken is about another search.
+      if (turn !== this.turn) return;
       this.rows = found.conversations;
       this.cursor = found.cursor;
       this.draw();
-    } catch (error) {
-      if (error.code === "session_expired") throw error;
-    }
+    } catch { /* what is shown is still true enough */ }
   }
 
   draw() {
-    const groups = new Map();
-    for (const row of this.rows) {
-      const name = dayGroup(row.updated_at);
-      if (!groups.has(name)) groups.set(name, []);
-      groups.get(name).push(row);
-    }
-    const parts = [...groups].map(([name, rows]) => h("section", {}, h("h2", {}, t(name)), h("ul", {}, rows.map((row) => this.#row(row)))));
-    if (!parts.length) parts.push(h("p", { class: "quiet empty-list" }, this.query ? t("search_none", { query: this.query }) : t("list_none")));
-    if (this.cursor) parts.push(h("button", { type: "button", class: "more", onclick: () => this.#more() }, t("more")));
-    this.list.replaceChildren(...parts);
+    this.list.draw({ rows: this.rows, current: this.current, query: this.query, cursor: this.cursor });
   }
 
-  #row(row) {
-    const title = row.title || t("untitled");
-    const link = h("a", { class: "conversation", href: `?c=${encodeURIComponent(row.id)}`, title, "aria-current": row.id === this.current ? "page" : null }, title);
-    link.addEventListener("click", (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-      event.preventDefault();
-      this.onOpen(row.id);
-    });
-    const options = iconButton("more", t("options", { title }), () => openMenu(options, [
-      { label: t("rename"), icon: icon("pencil", 16), keepFocus: true, onclick: () => this.#rename(row, item) },
-      { label: t("delete"), icon: icon("trash", 16), danger: true, onclick: () => this.#remove(row) },
-    ]), { class: "icon-button options", "aria-haspopup": "menu", "aria-expanded": "false" });
-    const item = h("li", { class: row.id === this.current ? "current" : "" }, link, options);
-    return item;
-  }
-
-  #rename(row, item) {
-    const box = h("input", { class: "rename", value: row.title, maxlength: 200, "aria-label": t("rename") });
-    let ended = false;
-    const end = async (save) => {
-      if (ended) return;
-      ended = true;
-      const title = box.value.trim();
-      const before = row.title;
-      if (save && title && title !== before) {
-        row.title = title;
-        this.onRenamed(row);
-        call("rename", { id: row.id, title }).catch((error) => { row.title = before; this.draw(); this.onRenamed(row); toast(problemText(error), "failed"); });
-      }
+  #rename(row, title) {
+    const before = row.title;
+    row.title = title;
+    this.onRenamed(row);
+    call("rename", { id: row.id, title }).catch((error) => {
+      row.title = before;
       this.draw();
-      this.list.querySelector(`a[href="?c=${CSS.escape(row.id)}"]`)?.focus();
-    };
-    box.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing) end(true);
-      if (event.key === "Escape" && !event.isComposing) { event.stopPropagation(); end(false); }
+      this.onRenamed(row);
+      tell(error);
     });
-    box.addEventListener("blur", () => end(true));
-    item.replaceChildren(box);
-    box.focus();
-    box.select();
   }
 
   async #remove(row) {
@@ -120,11 +86,14 @@ export class Rail {
     try {
       await call("remove", { id: row.id });
     } catch (error) {
-      if (error.status !== 404) { toast(problemText(error), "failed"); return; }
+      if (error.status !== 404) { tell(error); return; }
     }
+    const at = this.rows.findIndex((other) => other.id === row.id);
     this.rows = this.rows.filter((other) => other.id !== row.id);
     kept.set("sessionStorage", `karez-draft:${this.boot.user.id}:${row.id}`, "");
     this.draw();
+    const next = this.rows[at] ?? this.rows[at - 1];
+    if (!next || !this.list.focus(next.id)) this.newButton.focus();
     this.onRemoved(row.id);
   }
 
@@ -134,14 +103,18 @@ export class Rail {
   }
 
   async #more() {
+    const turn = this.turn;
     try {
       const found = await call("conversations", { query: this.query, cursor: this.cursor });
+      if (turn !== this.turn) return;
       const known = new Set(this.rows.map((row) => row.id));
-      this.rows = [...this.rows, ...found.conversations.filter((row) => !known.has(row.id))];
+      const added = found.conversations.filter((row) => !known.has(row.id));
+      this.rows = [...this.rows, ...added];
       this.cursor = found.cursor;
       this.draw();
+      if (!this.cursor && added.length) this.list.focus(added[0].id);
     } catch (error) {
-      toast(problemText(error), "failed");
+      tell(error);
     }
   }
 
@@ -190,14 +163,4 @@ function signOut() {
   const form = h("form", { method: "post", action: `${KAREZ.prefix}/sign-out` }, h("input", { type: "hidden", name: "csrfmiddlewaretoken", value: token }));
   document.body.append(form);
   form.submit();
-}
-
-function dayGroup(time) {
-  const start = new Date();
-  start.setHours(0, 0, 0, 0);
-  const days = Math.ceil((start - new Date(time)) / 86400000);
-  if (days <= 0) return "today";
-  if (days === 1) return "yesterday";
-  if (days <= 7) return "week";
-  return days <= 30 ? "month" : "older";
 }

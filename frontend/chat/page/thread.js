@@ -17,6 +17,15 @@ export class Thread {
     new ResizeObserver(() => { if (this.stuck) this.toEnd(); }).observe(this.messages);
   }
 
+  focus() {
+    this.scroller.focus({ preventScroll: true });
+  }
+
+  // Of a conversation that cannot go on nothing is offered that asks.
+  setClosed(closed) {
+    this.element.classList.toggle("closed", closed);
+  }
+
   loading() {
     this.messages.replaceChildren(h("div", { class: "skeleton", role: "status", "aria-label": t("loading") }, h("i"), h("i"), h("i"), h("i")));
   }
@@ -68,7 +77,7 @@ export class Thread {
 
   addAnswer(assistant) {
     this.dropProblems();
-    const view = new AnswerView({ brandMark: brandMark(assistant), openSource: this.openSource, regenerate: () => this.onRegenerate() });
+    const view = new AnswerView({ brandMark: assistant ? brandMark(assistant) : h("span", { class: "brand-mark gone" }, icon("spark", 16)), openSource: this.openSource, regenerate: () => this.onRegenerate() });
     this.messages.append(view.element);
     this.#markLast();
     return view;

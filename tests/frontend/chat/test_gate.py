@@ -53,7 +53,7 @@ def test_only_scripts_of_the_page_itself_run(servers: Servers) -> None:
 
 def test_own_files_may_be_kept_for_ever_and_nothing_else_is_there(servers: Servers) -> None:
     with servers.signed_in() as client:
-        address = re.search(r'src="(/chat/page/\w+/app\.js)"', client.get("/chat/").text)
+        address = re.search(r'src="(/chat/page/\w+/start\.js)"', client.get("/chat/").text)
         assert address
         script = client.get(address[1])
         assert (script.status_code, script.headers["cache-control"]) == (

@@ -97,6 +97,63 @@ def test_on_a_phone_the_sidebar_and_the_source_lie_over_the_page(visitor: Visit)
     expect(page.locator(".rail")).to_be_hidden()
 
 
+def test_on_a_phone_what_lies_over_the_page_has_the_focus_and_gives_it_back(visitor: Visit) -> None:
+    me = visitor(width=390, height=844)
+    page = me.page
+    inert = "['.stage', '.rail', '.panel'].filter(name => document.querySelector(name).inert)"
+    me.ask("年假有几天？")
+    me.answered()
+    assert page.evaluate(inert) == [".rail"]
+    page.get_by_role("button", name="展开侧栏").click()
+    expect(page.locator(".rail-close")).to_be_focused()
+    assert page.evaluate(inert) == [".stage", ".panel"]
+    page.keyboard.press("Escape")
+    expect(page.locator(".rail")).to_be_hidden()
+    expect(page.get_by_role("button", name="展开侧栏")).to_be_focused()
+    cite = page.locator(".cite").first
+    cite.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".panel")).to_be_focused()
+    assert page.evaluate(inert) == [".stage", ".rail"]
+    page.keyboard.press("Escape")
+    expect(cite).to_be_focused()
+    assert page.evaluate(inert) == [".rail"]
+    page.get_by_role("button", name="展开侧栏").click()
+    page.locator(".conversation").click()
+    expect(page.locator(".scroller")).to_be_focused()
+    assert page.evaluate(inert) == [".rail"]
+
+
+def test_the_focus_and_a_half_typed_name_outlive_changes_of_the_list(visitor: Visit) -> None:
+    me = visitor()
+    page, user = me.page, me.servers.platform.user_named("li")
+    me.servers.platform.seed(user)
+    page.reload()
+    me.ask("年假有几天呢？")
+    page.locator(".answer").wait_for()
+    with page.expect_response("**/run/conversations"):
+        page.get_by_role("link", name="试用期可以延长吗").focus()
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("link", name="试用期可以延长吗")).to_be_focused()
+    me.ask("还有呢？")
+    page.locator(".answer").nth(1).wait_for()
+    with page.expect_response("**/run/conversations"):
+        page.get_by_role("button", name="“加班费的计算基数”的操作").click()
+        page.get_by_role("menuitem", name="重命名").click()
+        page.get_by_role("textbox", name="重命名").fill("加班费怎")
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("textbox", name="重命名")).to_be_focused()
+    assert "加班费的计算基数" in [row["title"] for row in user.conversations.values()]
+    page.keyboard.type("么算")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="加班费怎么算")).to_be_focused()
+    # Deleting one leads to the next.
+    page.get_by_role("button", name="“加班费怎么算”的操作").click()
+    page.get_by_role("menuitem", name="删除").click()
+    page.get_by_role("dialog").get_by_role("button", name="删除").click()
+    expect(page.get_by_role("link", name="Probation period")).to_be_focused()
+
+
 def test_gradios_own_words_are_nowhere(visitor: Visit) -> None:
     me = visitor()
     text = me.page.evaluate(

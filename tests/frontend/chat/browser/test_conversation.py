@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.fakes.platform_answers import PASSAGES
 from tests.frontend.chat.browser.conftest import Visitor
@@ -54,6 +54,38 @@ def test_a_citation_opens_its_passage_and_its_page(visitor: Visit) -> None:
     expect(panel.locator(".cited mark")).to_have_text(PASSAGES[1])
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
+
+
+def test_a_source_that_is_gone_is_told_from_one_that_cannot_be_read_now(visitor: Visit) -> None:
+    me = visitor()
+    page, failures = me.page, me.servers.platform.failures
+    me.ask("年假有几天？")
+    me.answered()
+    panel = page.locator(".panel")
+
+    def opened(passages: int, pages: int, code: str = "not_found") -> None:
+        failures.clear()
+        failures["/passages"] = {"status": passages, "code": code}
+        failures["/pages/"] = {"status": pages, "code": code}
+        page.locator(".cite").first.click()
+
+    opened(404, 404)
+    expect(panel.locator(".passages")).to_contain_text("以上是回答时的引文")
+    expect(panel.locator("mark")).to_have_text(PASSAGES[2])
+    expect(panel.locator(".panel-page")).to_have_count(0)
+    expect(panel.get_by_role("link", name="下载原文")).to_be_hidden()
+    expect(panel.get_by_role("button", name="重试")).to_have_count(0)
+    opened(503, 503, "database_unavailable")
+    expect(panel.locator(".panel-problem")).to_have_text(
+        [re.compile("读不到原文"), re.compile("读不到页面图像")]
+    )
+    failures.clear()
+    panel.get_by_role("button", name="重试").first.click()
+    expect(panel.locator(".passage")).to_have_count(5)
+    panel.get_by_role("button", name="重试").click()
+    expect(panel.locator("img.page-image")).to_be_visible()
+    opened(410, 404, "page_not_rendered")
+    expect(panel.locator(".panel-page")).to_contain_text("没有页面图像")
 
 
 def test_enter_sends_and_shift_enter_goes_on(visitor: Visit) -> None:
@@ -143,6 +175,31 @@ def test_conversations_are_found_named_and_deleted(visitor: Visit) -> None:
     titles = [row["title"] for row in me.servers.platform.user_named("li").conversations.values()]
     assert len(titles) == 6
     assert "差旅" not in titles
+
+
+def test_a_search_that_was_overtaken_changes_nothing(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.servers.platform.seed(me.servers.platform.user_named("li"))
+    page.reload()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"query":"差旅"' in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/run/conversations", hold)
+    box = page.get_by_role("searchbox")
+    with page.expect_request("**/run/conversations"):
+        box.fill("差旅")
+    box.fill("试用")
+    expect(page.locator(".conversation")).to_have_text(["试用期可以延长吗"])
+    with page.expect_response("**/run/conversations"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    expect(page.locator(".conversation")).to_have_text(["试用期可以延长吗"])
 
 
 def test_links_lead_into_assistants_and_conversations_and_back(visitor: Visit) -> None:

@@ -82,3 +82,44 @@ def test_a_dropped_file_is_attached(visitor: Visit) -> None:
     me.page.dispatch_event(".karez", "drop", {"dataTransfer": transfer})
     expect(me.page.locator(".file-name")).to_have_text("拖.txt")
     expect(me.page.locator(".drop-note")).to_be_hidden()
+
+
+def test_a_question_waits_for_what_becomes_of_a_file_that_failed(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.servers.platform.file_seconds = 0.2
+    page.locator("input[type=file]").set_input_files([file("坏.txt")])
+    expect(page.locator(".file.failed")).to_be_visible()
+    me.ask("快：第一个")
+    expect(page.locator(".wait-note")).to_contain_text("没有处理成功")
+    expect(page.locator("#question")).to_have_value("快：第一个")
+    expect(page.locator(".question")).to_have_count(0)
+    page.locator(".file.failed").get_by_role("button").click()
+    me.answered()
+    # Or it goes without the file, when that is what is wanted.
+    page.locator("input[type=file]").set_input_files([file("坏.txt")])
+    expect(page.locator(".file.failed")).to_be_visible()
+    me.ask("快：第二个")
+    page.get_by_role("button", name="移除未完成的附件并发送").click()
+    me.answered(2)
+    expect(page.locator(".bubble")).to_have_text(["快：第一个", "快：第二个"])
+    expect(page.locator(".file")).to_have_count(0)
+    expect(page.locator(".wait-note")).to_be_hidden()
+
+
+def test_the_focus_stays_while_files_are_followed(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.servers.platform.file_seconds = 60
+    page.locator("input[type=file]").set_input_files([file("甲.txt"), file("乙.txt")])
+    expect(page.locator(".file.parsing")).to_have_count(2)
+    button = page.get_by_role("button", name="移除“甲.txt”")
+    button.focus()
+    for _ in range(2):
+        page.wait_for_event("response", lambda answer: answer.url.endswith("/run/files"))
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="移除“乙.txt”")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#question")).to_be_focused()
+    expect(page.locator(".file")).to_have_count(0)

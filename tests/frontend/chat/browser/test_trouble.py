@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.fakes.platform_answers import ANSWER, citations, message_row
 from tests.frontend.chat.browser.conftest import Visitor
 
 Visit = Callable[..., Visitor]
@@ -174,8 +176,8 @@ def test_a_question_asked_without_a_network_is_asked_once_when_it_is_back(visito
 def test_an_ended_session_keeps_the_draft_through_the_sign_in(visitor: Visit) -> None:
     me = visitor()
     page = me.page
-    me.ask("快")
-    me.answered()
+    with page.expect_response("**/run/conversations"):  # or the list would tell it before the question
+        me.ask("快")
     address = page.url
     me.servers.platform.sessions.clear()
     me.servers.platform.tokens.clear()
@@ -191,6 +193,62 @@ def test_an_ended_session_keeps_the_draft_through_the_sign_in(visitor: Visit) ->
     assert page.url == address
 
 
+def test_an_ended_session_is_told_whatever_was_being_done(visitor: Visit) -> None:
+    me = visitor()
+    page, platform = me.page, me.servers.platform
+    with page.expect_response("**/run/conversations"):
+        me.ask("快")
+    address = page.url
+
+    def rename() -> None:
+        page.locator(".conversations .options").first.click()
+        page.get_by_role("menuitem", name="重命名").click()
+        page.get_by_role("textbox", name="重命名").fill("新名字")
+        page.keyboard.press("Enter")
+
+    def remove() -> None:
+        page.locator(".conversations .options").first.click()
+        page.get_by_role("menuitem", name="删除").click()
+        page.get_by_role("dialog").get_by_role("button", name="删除").click()
+
+    def judge() -> None:
+        page.get_by_role("button", name="有帮助", exact=True).click()
+
+    def search() -> None:
+        page.get_by_role("searchbox").fill("年假")
+
+    for act in (rename, remove, judge, search):
+        page.fill("#question", f"草稿 {act.__name__}")
+        platform.sessions.clear()
+        platform.tokens.clear()
+        act()
+        dialog = page.locator("dialog.expired")
+        expect(dialog, act.__name__).to_contain_text("登录已过期")
+        expect(page.locator(".toast"), act.__name__).to_have_count(0)
+        dialog.get_by_role("link", name="重新登录").click()
+        page.locator("#go").click()
+        expect(page.locator("#question")).to_have_value(f"草稿 {act.__name__}")
+        me.answered()
+        assert page.url == address
+
+
+def test_a_page_of_another_organisation_says_so_and_leads_on(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    page.fill("#question", "草稿")
+    me.servers.platform.tenant = "t2"
+    # Another tab, after the organisation was changed in the console.
+    me.context.request.get(f"{me.servers.base}/chat/")
+    page.get_by_role("searchbox").fill("年假")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("已切换组织或账户")
+    dialog.get_by_role("link").click()
+    page.wait_for_selector(".welcome")
+    page.get_by_role("searchbox").fill("年假")
+    expect(page.locator(".empty-list")).to_have_text("没有找到“年假”")
+    expect(dialog).to_have_count(0)
+
+
 def test_another_persons_draft_is_not_shown(visitor: Visit) -> None:
     me = visitor()
     me.page.fill("#question", "秘密")
@@ -204,9 +262,159 @@ def test_the_page_gets_over_a_platform_that_is_down(visitor: Visit) -> None:
     me.servers.platform.failures["/assistants"] = {"status": 503, "code": "database_unavailable"}
     me.page.reload()
     expect(me.page.locator(".failed-start h1")).to_have_text("平台暂时没有响应")
+    expect(me.page).to_have_title("平台暂时没有响应")
     me.servers.platform.failures.clear()
     me.page.get_by_role("button", name="重试").click()
     expect(me.page.locator(".welcome h1")).to_have_text("人事助手")
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "way"),
+    [(403, "您还不能使用助手", "返回首页"), (400, "页面没有打开成功", "重试")],
+)
+def test_a_page_that_cannot_begin_says_why(visitor: Visit, status: int, title: str, way: str) -> None:
+    me = visitor()
+    me.servers.platform.failures["/assistants"] = {"status": status}
+    me.page.reload()
+    expect(me.page.locator(".failed-start h1")).to_have_text(title)
+    expect(me.page).to_have_title(title)
+    expect(me.page.locator(".failed-start .button")).to_have_text(way)
+
+
+def test_a_conversation_that_cannot_be_opened_has_a_heading_and_a_way_on(visitor: Visit) -> None:
+    me = visitor()
+    me.ask("快")
+    me.answered()
+    me.servers.platform.failures["/conversations/"] = {"status": 503, "code": "database_unavailable"}
+    me.page.reload()
+    expect(me.page.locator(".top h1")).to_have_text("这个对话没有打开成功")
+    me.servers.platform.failures.clear()
+    me.page.locator(".notice.failed").get_by_role("button").click()
+    me.answered()
+    expect(me.page.locator(".top h1")).to_have_text("快")
+
+
+def test_a_connection_that_says_nothing_is_given_up(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    page.clock.install()
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            window.fetch = async (url, options) => {
+                const response = await real(url, options);
+                if (!/call\\/ask\\//.test(url)) return response;
+                const first = await response.body.getReader().read();
+                const start = (stream) => stream.enqueue(first.value);
+                const cancel = () => { window.cancelled = true; };
+                return new Response(new ReadableStream({ start, cancel }));
+            };
+            window.dead = () => {
+                window.fetch = (_url, { signal }) => new Promise((_, reject) => {
+                    signal.addEventListener("abort", () => reject(signal.reason));
+                });
+            };
+        }"""
+    )
+    watched: list[str] = []
+    page.on("request", lambda sent: watched.append(sent.url) if sent.url.endswith("/call/watch") else None)
+    me.ask("年假有几天？")
+    page.locator(".answer").wait_for()
+    page.clock.fast_forward(30_000)
+    page.wait_for_timeout(1500)
+    assert watched == []
+    page.clock.fast_forward(20_000)
+    me.answered()
+    expect(page.locator(".sources li")).to_have_count(2)
+    expect(page.locator(".answer")).to_have_count(1)
+    assert page.evaluate("window.cancelled") is True
+    # Nor is a call waited for without an end.
+    page.evaluate("window.dead()")
+    page.get_by_role("button", name="有帮助", exact=True).click()
+    page.clock.fast_forward(50_000)
+    expect(page.locator(".toast")).to_have_text("网络连接失败。")
+
+
+def test_an_answer_awaited_from_elsewhere_is_shown_or_gives_way(visitor: Visit) -> None:
+    me = visitor()
+    page, platform = me.page, me.servers.platform
+    user = platform.user_named("li")
+
+    def under_way(title: str) -> dict[str, Any]:
+        row = platform.begin(user, "hr")
+        row["title"] = title
+        row["messages"].append(message_row("question", "received", title))
+        return row
+
+    row = under_way("别处")
+    me.go(f"?c={row['id']}")
+    expect(page.locator(".waiting")).to_be_visible()
+    row["messages"][0]["status"] = "answered"
+    row["messages"].append(message_row("answer", "answered", "从别处来") | {"question": ""})
+    expect(page.locator(".content")).to_have_text("从别处来")
+    expect(page.locator(".waiting")).to_have_count(0)
+    # It gives way to another question, and comes back to its place beside it.
+    row = under_way("又一个")
+    me.go(f"?c={row['id']}")
+    expect(page.locator(".waiting")).to_be_visible()
+    me.ask("快")
+    me.answered()
+    expect(page.locator(".waiting")).to_have_count(0)
+    expect(page.locator(".answer")).to_have_count(1)
+    # And it is not looked for when the conversation is gone.
+    row = under_way("会消失")
+    me.go(f"?c={row['id']}")
+    expect(page.locator(".waiting")).to_be_visible()
+    del user.conversations[row["id"]]
+    expect(page.locator(".welcome h1")).to_have_text("没有这个对话")
+
+
+def test_a_conversation_whose_assistant_is_gone_can_be_read(visitor: Visit) -> None:
+    me = visitor()
+    page, platform = me.page, me.servers.platform
+    for title, assistant in (("停用", "other"), ("删除", None)):
+        row = platform.begin(platform.user_named("li"), "hr")
+        row |= {"title": title, "assistant": assistant}
+        question = message_row("question", "answered", title)
+        answer = message_row("answer", "answered", ANSWER) | {"question": question["id"]}
+        row["messages"] += [question, answer | {"citations": citations()}]
+    page.reload()
+    for title, told in (("停用", "已停用，或不再向您开放"), ("删除", "已被删除")):
+        page.get_by_role("link", name=title).click()
+        expect(page.locator(".closed-note")).to_contain_text(told)
+        expect(page.locator(".top p")).to_have_text("只读")
+        expect(page.locator(".composer")).to_be_hidden()
+        expect(page.locator("#question")).to_be_disabled()
+        expect(page.locator(".regenerate")).to_be_hidden()
+    page.locator(".cite").first.click()
+    expect(page.locator(".panel mark")).to_be_visible()
+    page.locator(".closed-note").get_by_role("button", name="新对话").click()
+    expect(page.locator(".welcome h1")).to_have_text("人事助手")
+    expect(page.locator("#question")).to_be_enabled()
+
+
+def test_an_assistant_that_goes_meanwhile_leaves_the_question(visitor: Visit) -> None:
+    me = visitor()
+    page, platform = me.page, me.servers.platform
+    me.ask("快")
+    me.answered()
+    assistants = platform.assistants
+    platform.assistants = [{**assistants[0], "enabled": False}, assistants[1]]
+    try:
+        me.ask("年假有几天？")
+        expect(page.locator(".closed-note")).to_contain_text("已停用")
+        expect(page.locator(".question")).to_have_count(1)
+        expect(page.locator(".notice.failed")).to_have_count(0)
+        assert page.locator("#question").input_value() == "年假有几天？"
+        # What is begun next is begun with one that there is.
+        platform.assistants = assistants
+        me.go()
+        platform.assistants = assistants[1:]  # the other was deleted
+        me.ask("加班费呢")
+        expect(page.locator(".welcome h1")).to_have_text("财务助手")
+        expect(page.locator("#question")).to_have_value("加班费呢")
+    finally:
+        platform.assistants = assistants
 
 
 def test_without_an_assistant_the_page_says_whom_to_ask(visitor: Visit) -> None:
