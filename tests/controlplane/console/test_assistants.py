@@ -216,7 +216,7 @@ def test_hidden_bases_are_counted_and_stay(organisation: Organisation) -> None:
     client = manager(organisation)
     page = client.get(ONE).text
     assert "密级制度" not in page
-    assert "另有 1 个你无权查看的知识库" in page
+    assert "另有 1 个您无权查看的知识库" in page
     assert client.post(ONE, form(knowledge_bases=[])).status_code == 302
     assert cleared.get(f"{URL}/rules").json()["knowledge_bases"] == [str(secret.pk)]
     assert "密级制度" not in client.get(f"{ONE}versions/2/").text

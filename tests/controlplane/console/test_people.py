@@ -90,7 +90,8 @@ def test_a_department_of_another_is_no_place_to_add_to(
 
 
 def test_a_new_person_gets_a_password_that_is_shown_once(organisation: Organisation, boss: Client) -> None:
-    page = boss.get("/people/add")
+    page = boss.get("/people/add", headers={"Accept-Language": "zh-hans"})
+    assert '<label for="id_name" class="is-required">姓名</label>' in page.text
     data = filled(organisation, once=mark_in(page))
     shown = boss.post("/people/add", data)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, no-store")

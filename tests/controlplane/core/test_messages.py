@@ -33,6 +33,13 @@ def test_translations_keep_their_placeholders() -> None:
             assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(more[0] if more else one))
 
 
+@pytest.mark.parametrize("word", ["你", "机构", "徽标", "账户", "嵌入服务"])
+def test_one_thing_has_one_name_in_chinese(word: str) -> None:
+    """您, 组织, 标志, 账号, 向量服务."""
+    said = [str(message.string) for message in messages.stored()]
+    assert [text for text in said if word in text] == []
+
+
 @pytest.mark.parametrize(("language", "text"), [("zh-hans", "未找到"), ("en", "Not found")])
 def test_django_finds_it(language: str, text: str) -> None:
     with translation.override(language):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import DocumentStatus, JobStatus
+from controlplane.documents.notices import notice
 
 register = template.Library()
 
@@ -51,6 +52,11 @@ def status_badge(status: str) -> SafeString:
 @register.filter
 def status_name(status: str) -> str:
     return str(_NAMES.get(status, status))
+
+
+@register.filter
+def reader_notice(warning: str) -> str:
+    return notice(warning=warning)
 
 
 @register.simple_tag
