@@ -20,11 +20,11 @@ from controlplane.identity.selectors import principal_now
 from controlplane.tenants.models import Membership, Role
 from tests.controlplane.api.openai.conftest import Served, served
 from tests.controlplane.api.test_every_endpoint import ALL, METHODS, example, paths
-from tests.controlplane.api.test_real_objects import call, make_world, methods, snapshot
+from tests.controlplane.api.test_real_objects import World, call, methods, snapshot, worlds
 from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.organisations import PASSWORD, Organisation, client_of, platform_admin
 
-__all__ = ["served"]
+__all__ = ["served", "worlds"]
 ADDRESS = "/api/v1/session/token"
 # For whoever comes: a token changes nothing about them.
 WITHOUT_CREDENTIAL = ("api/v1/session", "api/v1/setup")
@@ -220,8 +220,10 @@ def allowed(path: str, method: str) -> bool:
 
 
 @pytest.mark.parametrize("path", API)
-def test_an_administrators_token_changes_nothing(committed: None, superuser_dsn: str, path: str) -> None:
-    world = make_world()
+def test_an_administrators_token_changes_nothing(
+    committed: None, worlds: tuple[World, World], superuser_dsn: str, path: str
+) -> None:
+    world, _ = worlds
     admin = world.organisation.member(world.organisation.root, Role.ADMIN, Secrecy.SECRET)
     client = client_of(token_of(admin))
     address = world.address(path) if "<" in path else example(path)
