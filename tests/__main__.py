@@ -1,7 +1,7 @@
-"""`python -m tests`: the whole suite as two runs of pytest side by side, those with a browser beside the rest.
+"""`python -m tests`: the whole suite as two runs of pytest side by side, what has a browser or starts programs beside the rest.
 
-Most of the rest keeps one core busy and the browser another; one after the other they take half as long again. With
-arguments: one run of pytest with these.
+Most of the rest keeps one core busy and the others another; one after the other they take half as long again. Keep the
+two about as long as each other: the longer one is how long everybody waits. With arguments: one run of pytest with these.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 PYTEST = (sys.executable, "-m", "pytest")
-BROWSER = ("tests/frontend", "tests/browser")
+BESIDE = ("tests/deploy", "tests/frontend", "tests/browser")
 # What pytest says when it has found no test: nothing was asked of that run.
 NO_TESTS = 5
 
@@ -19,13 +19,13 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return subprocess.call([*PYTEST, *arguments])
     with tempfile.TemporaryDirectory(prefix="karez-tests-") as folder:
-        log = Path(folder, "browser.log")
+        log = Path(folder, "beside.log")
         with log.open("wb") as file:
             beside = subprocess.Popen(
-                [*PYTEST, "-p", "no:cacheprovider", *BROWSER], stdout=file, stderr=subprocess.STDOUT
+                [*PYTEST, "-p", "no:cacheprovider", *BESIDE], stdout=file, stderr=subprocess.STDOUT
             )
             try:
-                codes = [subprocess.call([*PYTEST, *(f"--ignore={path}" for path in BROWSER)]), beside.wait()]
+                codes = [subprocess.call([*PYTEST, *(f"--ignore={path}" for path in BESIDE)]), beside.wait()]
             finally:
                 beside.terminate()
                 beside.wait()

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from babel.messages import Message
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -11,14 +12,19 @@ from deploy import messages
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s|\{\w+\}")
 
 
-def test_every_text_of_the_source_is_translated() -> None:
+@pytest.fixture(scope="module")
+def extracted() -> list[Message]:
+    return list(messages.extracted())
+
+
+def test_every_text_of_the_source_is_translated(extracted: list[Message]) -> None:
     known = {m.id for m in messages.stored() if m.id}
-    assert [m.id for m in messages.extracted() if m.id and m.id not in known] == []
+    assert [m.id for m in extracted if m.id and m.id not in known] == []
     assert messages.untranslated(messages.stored()) == []
 
 
-def test_nothing_is_translated_that_no_source_says() -> None:
-    said = {m.id for m in messages.extracted()}
+def test_nothing_is_translated_that_no_source_says(extracted: list[Message]) -> None:
+    said = {m.id for m in extracted}
     assert [m.id for m in messages.stored() if m.id and m.id not in said] == []
 
 

@@ -19,19 +19,16 @@ ASK = """
 import django, json
 django.setup()
 from django.test import Client
-response = Client(raise_request_exception=False).{call}
-print(json.dumps([response.status_code, dict(response.headers), response.json()]))
+client = Client(raise_request_exception=False)
+responses = [
+    client.get("/api/v1/me", HTTP_AUTHORIZATION="Bearer kz_x"),
+    client.post("/api/v1/session", {"email": "a@example.org", "password": "x"}, "application/json"),
+]
+print(json.dumps([[r.status_code, dict(r.headers), r.json()] for r in responses]))
 """
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "get('/api/v1/me', HTTP_AUTHORIZATION='Bearer kz_x')",
-        "post('/api/v1/session', {'email': 'a@example.org', 'password': 'x'}, 'application/json')",
-    ],
-)
-def test_a_database_that_refuses_connections_is_503(call: str) -> None:
+def test_a_database_that_refuses_connections_is_503() -> None:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "controlplane.settings.test",
         "KAREZ_DATABASE_URL": f"postgresql://karez_app:x@{LOOPBACK}:{find_free()}/karez",
@@ -39,14 +36,16 @@ def test_a_database_that_refuses_connections_is_503(call: str) -> None:
         "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
     }
     done = subprocess.run(
-        [sys.executable, "-c", ASK.format(call=call)],
+        [sys.executable, "-c", ASK],
         env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    status, headers, body = json.loads(done.stdout)
-    assert (status, body["code"]) == (503, "database_unavailable")
-    assert headers["Content-Type"] == "application/problem+json"
-    assert headers["Retry-After"] == "5"
+    answers = json.loads(done.stdout)
+    assert len(answers) == 2
+    for status, headers, body in answers:
+        assert (status, body["code"]) == (503, "database_unavailable")
+        assert headers["Content-Type"] == "application/problem+json"
+        assert headers["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize(
