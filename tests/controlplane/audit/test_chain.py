@@ -15,7 +15,10 @@ from controlplane.audit import selectors
 from controlplane.audit.selectors import event_list, verify
 from controlplane.audit.services import AuditOutsideTransaction, record
 from controlplane.core.scope import Scope, scoped, tenant_scope
+from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import KeyScope
+from controlplane.identity.selectors import principal_of_user
+from controlplane.tenants.models import Role
 from tests.controlplane.organisations import Organisation
 
 
@@ -50,6 +53,33 @@ def test_the_chain_of_everything_a_tenant_did_is_intact(organisation: Organisati
     links, broken, _reason = checked(organisation)
     assert broken is None
     assert links == 20 + 4  # the tenant and its three departments
+
+
+def test_the_database_shows_the_trail_to_administrators_alone(
+    organisation: Organisation, other: Organisation
+) -> None:
+    """Whatever a view may forget to ask. Everybody goes on writing it."""
+    tenant_id = organisation.tenant.pk
+    write(organisation, 3)
+    people = [
+        organisation.member(organisation.root, role, Secrecy.SECRET) for role in (Role.MEMBER, Role.MANAGER)
+    ]
+    askers = [
+        *(principal_of_user(user=person) for person in people),
+        organisation.key(organisation.root).principal,
+        organisation.key(organisation.root, KeyScope.ADMIN).principal.lent(),
+        other.key(other.root, KeyScope.ADMIN).principal,
+    ]
+    before = checked(organisation)[0]
+    for principal in askers:
+        with scoped(principal.scope()):
+            assert not event_list(tenant_id=tenant_id).exists(), principal.actor
+            if principal.tenant_id == tenant_id:
+                record(tenant_id=tenant_id, actor=principal.actor, action="test.done")
+    assert checked(organisation) == (before + 4, None, "")
+    admin = principal_of_user(user=organisation.member(organisation.root, Role.ADMIN))
+    with scoped(admin.scope()):
+        assert event_list(tenant_id=tenant_id).filter(action="test.done").count() == 7
 
 
 def test_an_event_outside_a_transaction_is_refused(committed_organisation: Organisation) -> None:

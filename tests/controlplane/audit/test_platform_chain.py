@@ -23,7 +23,7 @@ EVENTS = "/api/v1/audit-events"
 def told(user: User) -> list[tuple[str, str]]:
     """Of the person, oldest first."""
     names = {f"user:{user.pk}"}
-    with scoped(Scope(tenant_id=PLATFORM_CHAIN)):
+    with scoped(Scope(tenant_id=PLATFORM_CHAIN, administers=True)):
         events = event_list(tenant_id=PLATFORM_CHAIN)
         return [(e.actor, e.action) for e in events if {e.actor, e.target} & names][::-1]
 
@@ -85,7 +85,7 @@ def test_only_administrators_of_the_platform_read_it(organisation: Organisation)
 
 def test_the_command_verifies_it(committed_organisation: Organisation) -> None:
     platform_admin()
-    with scoped(Scope(tenant_id=PLATFORM_CHAIN)):
+    with scoped(Scope(tenant_id=PLATFORM_CHAIN, administers=True)):
         links = verify(tenant_id=PLATFORM_CHAIN).links
     assert links >= 1
     out = StringIO()

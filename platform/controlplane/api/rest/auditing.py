@@ -69,6 +69,9 @@ class ReadsTrail(TenantAdmin):
         return super().has_permission(request, view)
 
 
+_PLATFORM_SIGHT = Scope(tenant_id=PLATFORM_CHAIN, administers=True)
+
+
 def chain_of(request: Request, principal: Principal) -> UUID:
     """The chain that the request asks for; `ReadsTrail` has allowed it."""
     return PLATFORM_CHAIN if request.query_params.get("chain") == "platform" else principal.tenant
@@ -76,7 +79,7 @@ def chain_of(request: Request, principal: Principal) -> UUID:
 
 def seen(chain: UUID) -> AbstractContextManager[None]:
     """Sight of the chain: the principal's own scope shows the tenant's, and nobody's shows the platform's."""
-    return scoped(Scope(tenant_id=chain)) if chain == PLATFORM_CHAIN else nullcontext()
+    return scoped(_PLATFORM_SIGHT) if chain == PLATFORM_CHAIN else nullcontext()
 
 
 class AuditEvents(PrincipalView):
@@ -116,7 +119,7 @@ class AuditEvents(PrincipalView):
         export_note(actor=principal.actor, tenant_id=chain, query=query)
 
         def read(before: int | None) -> Block[int]:
-            with scoped(Scope(tenant_id=chain) if chain == PLATFORM_CHAIN else scope):
+            with scoped(_PLATFORM_SIGHT if chain == PLATFORM_CHAIN else scope):
                 return exported_block(tenant_id=chain, query=query, before=before)
 
         name = "audit-events-platform.csv" if chain == PLATFORM_CHAIN else "audit-events.csv"

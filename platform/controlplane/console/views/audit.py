@@ -234,7 +234,7 @@ class _OfPlatform:
 
     @contextmanager
     def sight(self) -> Iterator[None]:
-        with scoped(Scope(tenant_id=PLATFORM_CHAIN)):
+        with scoped(Scope(tenant_id=PLATFORM_CHAIN, administers=True)):
             yield
 
 
