@@ -3,6 +3,9 @@
 Chinese is found by any part, everything else by the beginning of its words. A name is kept as terms: of a run of Chinese
 characters every two neighbours and the last one; of letters and digits the whole run, and its parts where letters and
 digits meet.
+
+However long a text is, a search asks the index for a few terms alone: each is a join, and a file name that was pasted would
+be hundreds. Chinese characters in a row are compared with the name as they stand besides; of more words than that the longest.
 """
 
 import re
@@ -20,6 +23,7 @@ _RUNS = re.compile(f"[{_HAN}]+|(?:(?![{_HAN}_])\\w)+")
 _PARTS = re.compile(r"\d+|[^\W\d]+")
 _HAN_RUN = re.compile(f"[{_HAN}]+")
 _LAST = "\U0010ffff"
+MOST_TERMS = 6
 
 
 def _runs(text: str) -> list[str]:
@@ -45,10 +49,11 @@ def _neighbours(run: str) -> list[str]:
 
 
 def with_name_like(*, documents: QuerySet[Document], text: str) -> QuerySet[Document]:
-    """Those whose file name has every word of the text; all of them where the text has no word."""
-    for run in _runs(text):
+    """Those whose file name has every word of the text, or the longest `MOST_TERMS` of them; all where it has no word."""
+    runs = sorted(set(_runs(text)), key=lambda run: (-len(run), run))[:MOST_TERMS]
+    for run in runs:
         if _HAN_RUN.fullmatch(run) and len(run) > 1:
-            for term in _neighbours(run):
+            for term in _spread(_neighbours(run), MOST_TERMS // len(runs)):
                 documents = documents.filter(_has(Q(term=term)))
             if len(run) > 2:  # the pairs might stand apart
                 documents = documents.filter(filename__contains=run)
@@ -56,6 +61,12 @@ def with_name_like(*, documents: QuerySet[Document], text: str) -> QuerySet[Docu
             beginning = run[:_LONGEST]
             documents = documents.filter(_has(Q(term__gte=beginning, term__lt=beginning + _LAST)))
     return documents
+
+
+def _spread(terms: list[str], most: int) -> list[str]:
+    """At most so many, from all over the run: its beginning is often what many names share."""
+    step = max(1, -(-len(terms) // most))
+    return terms[len(terms) - 1 :: -step]
 
 
 def _has(term: Q) -> Exists:

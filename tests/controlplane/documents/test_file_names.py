@@ -5,8 +5,8 @@ from django.db import connection
 
 from controlplane.core.scope import scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
-from controlplane.documents.file_names import name_terms
-from controlplane.documents.models import NameTerm
+from controlplane.documents.file_names import MOST_TERMS, name_terms, with_name_like
+from controlplane.documents.models import Document, NameTerm
 from tests.controlplane.documents.library import API, Library
 
 
@@ -79,3 +79,26 @@ def test_an_index_finds_them_under_row_level_security(library: Library) -> None:
     condition = next(line for line in plan.splitlines() if "Index Cond" in line)
     assert "(term >= '办'" in condition.replace("(term)::text", "term")
     assert "(term < '办" in condition.replace("(term)::text", "term")
+
+
+LONG = "关于印发《流动资金贷款管理办法》的通知（2024年修订 Annex B-7 final version reviewed draft 12 copy 3）.pdf"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG,
+        LONG[:40],
+        "流动资金贷款管理办法",
+        "管理办法" * 60,
+        " ".join(f"w{n}" for n in range(120)),
+        "法" * 250,
+    ],
+)
+def test_a_long_text_asks_the_index_for_a_few_terms(library: Library, text: str) -> None:
+    library.upload("# 通知", LONG)
+    documents = Document.objects.filter(tenant_id=library.tenant_id)
+    with tenant_scope(library.tenant_id):
+        found = with_name_like(documents=documents, text=text)
+        assert str(found.query).count("EXISTS") <= MOST_TERMS
+        assert found.exists() is (text in LONG)
