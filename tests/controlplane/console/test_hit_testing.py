@@ -1,5 +1,6 @@
 """Hit testing in the console: scores by leg, the verdict, terms marked as text, and the audit of it."""
 
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -138,3 +139,19 @@ def test_who_may_test(committed_organisation: Organisation, embedder: FakeEngine
 )
 def test_marking(text: str, terms: list[str], pieces: list[tuple[str, bool]]) -> None:
     assert list(marked(text=text, terms=terms)) == [Piece(*piece) for piece in pieces]
+
+
+def test_places_stay_what_they_are_where_letters_change_their_length() -> None:
+    assert [piece.text for piece in marked(text="İİ Loan", terms=["loan"])] == ["İİ ", "Loan"]
+    assert [piece.text for piece in marked(text="ẞ贷款", terms=["贷款"])] == ["ẞ", "贷款"]
+
+
+def test_marking_takes_the_time_of_the_text_and_not_of_the_question() -> None:
+    text, many = "wa " * 1300, [f"w{n:04}" for n in range(4000)]
+
+    def seconds(terms: list[str]) -> float:
+        begun = time.process_time()
+        marked(text=text, terms=terms)
+        return time.process_time() - begun
+
+    assert min(seconds(many) for _ in range(3)) < 20 * min(seconds(many[:4]) for _ in range(3))
