@@ -33,13 +33,13 @@ class EventQuery:
     end: datetime | None = None
     text: str = ""
 
-    @property
-    def is_narrow(self) -> bool:
-        """Whether so few events can fit that all of them may be read."""
-        return any(
-            value and not value.endswith("*")
-            for value in (self.actor, self.target, self.conversation, self.document)
-        )
+    def narrowest(self) -> "EventQuery | None":
+        """The one condition by which an index finds what may be read for a text; None where there is none."""
+        for name in ("conversation", "document", "target", "actor"):
+            value = getattr(self, name)
+            if value and not value.endswith("*"):
+                return EventQuery(**{name: value})
+        return None
 
     def described(self) -> dict[str, str]:
         values = {name: getattr(self, name) for name in self.__slots__}
@@ -113,11 +113,22 @@ def events_found(*, tenant_id: UUID, query: EventQuery, before: int | None, limi
     events = events_matching(tenant_id=tenant_id, query=query)
     if before is None:
         before = _newest(tenant_id) + 1
-    lowest = 0 if query.is_narrow else max(0, before - 1 - READ_AT_ONCE)
+    lowest = _lowest(tenant_id, query, before)
     found = list(events.filter(sequence__lt=before, sequence__gt=lowest)[: limit + 1])
     if len(found) > limit:
         return FoundEvents(found[:limit], found[limit - 1].sequence)
     return FoundEvents(found, lowest + 1 if lowest else None)
+
+
+def _lowest(tenant_id: UUID, query: EventQuery, before: int) -> int:
+    """Down to which event a page reads: `READ_AT_ONCE` of the whole trail, or of what the actor or target alone has there,
+    which may be a key that was used a million times."""
+    narrowest = query.narrowest()
+    if narrowest is None:
+        return max(0, before - 1 - READ_AT_ONCE)
+    own = events_matching(tenant_id=tenant_id, query=narrowest).filter(sequence__lt=before)
+    beyond = own.values_list("sequence", flat=True)[READ_AT_ONCE : READ_AT_ONCE + 1]
+    return next(iter(beyond), 0)
 
 
 def _newest(tenant_id: UUID) -> int:

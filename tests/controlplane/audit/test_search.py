@@ -94,6 +94,24 @@ def test_a_search_reads_a_part_and_says_where_it_goes_on(
     assert found == ["answer.refused", "answer.given", "question.asked"]
 
 
+def test_a_busy_actor_is_read_a_part_at_a_time_too(
+    trail: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the actor's own events so many, not of all: what others did in between does not count."""
+    monkeypatch.setattr(search, "READ_AT_ONCE", 1)
+    pages, before = [], None
+    for _ in range(10):
+        with tenant_scope(trail.tenant.pk):
+            query = EventQuery(actor="user:1", text="message:")
+            page = events_found(tenant_id=trail.tenant.pk, query=query, before=before, limit=5)
+        pages.append([event.action for event in page.events])
+        before = page.following
+        if before is None:
+            break
+    assert len(pages) > 2
+    assert [action for page in pages for action in page] == ["answer.refused", "question.asked"]
+
+
 def listed(organisation: Organisation, **params: str) -> Any:
     key = organisation.key(organisation.root, KeyScope.ADMIN)
     return key.client.get("/api/v1/audit-events", params)

@@ -90,6 +90,8 @@ class Trail(ConsolePage):
         return {
             "rows": self._rows(found),
             "following": found.following,
+            # Fewer than a page holds, and more to look through: it read as far as it may.
+            "is_partial": bool(found.following) and 0 < len(found.events) < _PAGE,
             "asked": asked,
             "is_filtered": any(asked.values()),
             "candidates": candidates if nobody else [],
