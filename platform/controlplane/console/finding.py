@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.assistants.selectors import assistant_list
+from controlplane.assistants.selectors import managed_assistant_list
 from controlplane.chat.reviews import ReviewFilters, reviewed_conversation_list
 from controlplane.console.navigation import groups_for
 from controlplane.console.needs import Need
@@ -72,7 +72,7 @@ def _documents(principal: Principal, text: str) -> Iterable[Hit]:
 
 
 def _assistants(principal: Principal, text: str) -> Iterable[Hit]:
-    found = assistant_list(principal=principal).filter(name__icontains=text)
+    found = managed_assistant_list(principal=principal).filter(name__icontains=text)
     for assistant in found.order_by("name")[:MOST]:
         address = reverse("console:assistant", args=[assistant.slug])
         yield Hit("bot", assistant.name, assistant.department.name, address)

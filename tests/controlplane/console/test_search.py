@@ -3,7 +3,9 @@
 import pytest
 from django.test import Client
 
-from controlplane.core.scope import tenant_scope
+from controlplane.assistants.access import access_set
+from controlplane.assistants.models import Assistant
+from controlplane.core.scope import scoped, tenant_scope
 from controlplane.documents.file_names import name_index
 from controlplane.documents.models import Document
 from controlplane.tenants.models import Role
@@ -71,3 +73,15 @@ def test_the_page_of_its_own(finance: Organisation) -> None:
     page = signed_in(finance.member(finance.finance, Role.MANAGER)).get("/search/?q=授信")
     assert page.text.startswith("<!doctype html>")
     assert 'value="授信"' in page.text
+
+
+def test_an_assistant_that_one_may_only_ask_is_not_there_to_be_edited(finance: Organisation) -> None:
+    """Opened to energy, whose manager may ask it: its page is for who looks after finance."""
+    with scoped(finance.system().scope()):
+        assistant = Assistant.objects.get(slug="finance")
+        access_set(principal=finance.system(), assistant=assistant, departments=["energy"], people=[])
+    client = signed_in(finance.member(finance.energy, Role.MANAGER))
+    assert "finance" in [row["slug"] for row in client.get("/api/v1/assistants").json()["results"]]
+    assert 'href="/assistants/finance/"' not in hits(client, "finance")
+    own = signed_in(finance.member(finance.finance, Role.MANAGER))
+    assert 'href="/assistants/finance/"' in hits(own, "finance")
