@@ -322,3 +322,11 @@ def test_everybody_has_an_account_of_their_own(organisation: Organisation) -> No
     assert client.post("/account", {"name": "李冰"}).headers["Location"] == "/account"
     assert 'value="李冰"' in client.get("/account").text
     assert Client().get("/account").status_code == 302
+
+
+def test_the_help_of_the_file_is_in_the_language_of_its_reader(boss: Client) -> None:
+    """Whatever the language of whoever opened the page, or started the platform, before."""
+    for _ in range(2):
+        for accepted, words in (("en", "with these columns in the first line"), ("zh-CN", "首行")):
+            page = boss.get("/people/import", headers={"Accept-Language": accepted}).text
+            assert (words in page, "email, name, department" in page) == (True, True)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from controlplane.console.choices import administered_choices, clearance_choices, role_choices
@@ -120,11 +122,16 @@ class PasswordForm(OnceForm):
     )
 
 
+def _columns_help() -> str:
+    """Said anew for each reader: `%` of a lazy text is a text, in the language of whoever came first."""
+    text = _("UTF-8 or GB 18030, with these columns in the first line: %(columns)s.")
+    return text % {"columns": ", ".join(COLUMNS)}
+
+
 class FileForm(ConsoleForm):
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
-        help_text=gettext_lazy("UTF-8 or GB 18030, with these columns in the first line: %(columns)s.")
-        % {"columns": ", ".join(COLUMNS)},
+        help_text=lazy(_columns_help, str)(),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
     )
 
