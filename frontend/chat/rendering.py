@@ -47,14 +47,17 @@ def _presentable(tail: str) -> str:
     return tail[: len(tail) - len(last)] if last.startswith("|") and last.count("\n") < 2 else tail
 
 
-def render(text: str, *, known: Collection[int] | None) -> list[str]:
-    """The blocks of a finished text. `[n]` is a mark of the `known` citations; of any number while they are not known."""
-    return [html for html, _line in _blocks(text, known=known)]
+def render(text: str, *, known: Collection[int] | None, cut: bool = False) -> list[str]:
+    """The blocks of a finished text. `[n]` is a mark of the `known` citations; of any number while they are not known.
+
+    A text that was `cut` off shows no half of a table, and no marks of citations that never came.
+    """
+    return [html for html, _line in _blocks(_presentable(text) if cut else text, known=known, cut=cut)]
 
 
-def _blocks(text: str, *, known: Collection[int] | None) -> list[tuple[str, int]]:
+def _blocks(text: str, *, known: Collection[int] | None, cut: bool = False) -> list[tuple[str, int]]:
     """Each top-level block as HTML, and the line it begins on."""
-    tokens = _MARKDOWN.parse(text, env := {"known": known})
+    tokens = _MARKDOWN.parse(text, env := {"known": known, "cut": cut})
     found: list[tuple[str, int]] = []
     begin = depth = 0
     for place, token in enumerate(tokens):
@@ -81,9 +84,10 @@ def _cite(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] != "[" or not (found := _MARK.match(state.src, state.pos)):
         return False
     known = state.env.get("known")
-    if known is not None and int(found[1]) not in known:
+    is_mark = known is None or int(found[1]) in known
+    if not is_mark and not state.env.get("cut"):
         return False
-    if not silent:
+    if is_mark and not silent:
         state.push("cite", "button", 0).content = str(int(found[1]))
     state.pos = found.end()
     return True

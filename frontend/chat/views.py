@@ -52,7 +52,11 @@ def message_view(row: Json) -> Json:
         return shared
     citations = citation_views(row.get("citations") or [])
     return shared | {
-        "blocks": render(shared["text"], known={citation["index"] for citation in citations}),
+        "blocks": render(
+            shared["text"],
+            known={citation["index"] for citation in citations},
+            cut=row["status"] in ("stopped", "failed"),
+        ),
         "reasoning": row.get("reasoning") or "",
         "reasoning_ms": row.get("reasoning_ms"),
         "citations": citations,

@@ -55,7 +55,9 @@ export class AnswerView {
     patchBlocks(this.content, message.blocks.map((html, place) => [place, html]), message.blocks.length, (block) => this.#decorate(block));
     this.after.replaceChildren();
     if (refused) this.#refuse(message);
-    if (message.status === "stopped") this.after.append(h("p", { class: "stopped" }, t("stopped")));
+    // Citations are checked when an answer is whole: one that was stopped has none.
+    const unchecked = message.text && !this.citations.length;
+    if (message.status === "stopped") this.after.append(h("p", { class: "stopped" }, t(unchecked ? "stopped_unchecked" : "stopped")));
     if (this.citations.length) this.after.append(this.#sources());
     // Of an answer that has no word there is nothing to copy or to judge.
     if (message.text) this.after.append(this.#actions(message));

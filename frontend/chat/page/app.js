@@ -83,9 +83,13 @@ export class App {
 
   // Its assistant was deleted, switched off, or is no longer open to this person: it can be read, and no more.
   #close(slug) {
-    const begin = this.assistant && h("button", { type: "button", class: "button small", onclick: () => this.go(`?assistant=${encodeURIComponent(this.assistant.slug)}`) }, icon("plus", 15), t("new"));
-    this.composer.setClosed(h("div", {}, h("strong", {}, t(slug ? "closed_title" : "closed_deleted_title")), h("p", {}, t("closed_text"))), ...(begin ? [begin] : []));
+    const told = h("div", {}, h("strong", {}, t(slug ? "closed_title" : "closed_deleted_title")), h("p", {}, t("closed_text")));
+    this.composer.setClosed(told, this.#beginButton());
     this.thread.setClosed(true);
+  }
+
+  #beginButton() {
+    return this.assistant ? h("button", { type: "button", class: "button small", onclick: () => this.go(`?assistant=${encodeURIComponent(this.assistant.slug)}`) }, icon("plus", 15), t("new")) : "";
   }
 
   #begin() {
@@ -96,18 +100,22 @@ export class App {
     this.#title();
     this.files.show(null, []);
     this.#useDraft();
-    this.composer.setEnabled(!!this.assistant);
-    if (this.assistant) this.thread.showEmpty(this.assistant);
-    else this.thread.showNote(t("no_assistants_title"), t("no_assistants_text"));
+    if (this.assistant) {
+      this.composer.setEnabled(true);
+      this.thread.showEmpty(this.assistant);
+    } else {
+      this.composer.setClosed();
+      this.thread.showNote(t("no_assistants_title"), t("no_assistants_text"), "");
+    }
     if (!narrow.matches) this.composer.focus();
   }
 
   #failedToOpen(error, id) {
     if (isEnded(error)) return;
-    this.composer.setEnabled(false);
+    this.composer.setClosed();
     const missing = error.status === 404 || error.status === 400;
     this.#title(t(missing ? "not_found_title" : "open_failed_title"));
-    if (missing) this.thread.showNote(t("not_found_title"), t("not_found_text"));
+    if (missing) this.thread.showNote(t("not_found_title"), t("not_found_text"), this.#beginButton());
     else {
       this.thread.messages.replaceChildren();
       this.thread.addProblem({ problem: error, title: t("open_failed_title"), retry: () => this.#open(id) });
@@ -392,7 +400,8 @@ export class App {
       composer: this.composer,
       panel: this.panel,
       onNew: () => this.go(""),
-      onFiles: (files) => { if (!this.composer.off) this.files.add(files); },
+      takesFiles: () => !this.composer.off,
+      onFiles: (files) => this.files.add(files),
       onEscape: () => { if (this.watching) this.stop(); },
     });
     this.element = this.frame.element;

@@ -137,7 +137,7 @@ export class Composer {
   }
 
   #close(note) {
-    this.closedNote.hidden = !note;
+    this.closedNote.hidden = !note?.length;
     this.form.hidden = this.element.lastElementChild.hidden = !!note;
     this.closedNote.replaceChildren(...(note ?? []));
   }

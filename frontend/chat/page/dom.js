@@ -7,6 +7,11 @@ export function t(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
 }
 
+// Chinese sentences stand side by side.
+export function sentences(...parts) {
+  return parts.filter(Boolean).join(KAREZ.language === "en" ? " " : "");
+}
+
 export function h(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

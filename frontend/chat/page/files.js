@@ -1,5 +1,5 @@
 // Files of a conversation. They go from here to the platform, and never through Gradio.
-import { arrange, h, icon, iconButton, KAREZ, t } from "./dom.js";
+import { arrange, h, icon, iconButton, KAREZ, sentences, t } from "./dom.js";
 import { call, isEnded, sessionEnded } from "./gradio.js";
 import { tell } from "./problems.js";
 
@@ -86,7 +86,7 @@ export class Files {
       this.#pollSoon();
     } else {
       row.status = "failed";
-      row.error = body.detail ? [body.detail, body.remedy].filter(Boolean).join(" ") : { 413: t("file_too_large"), 415: t("file_unsupported") }[request.status] ?? t("file_upload_failed");
+      row.error = body.detail ? sentences(body.detail, body.remedy) : { 413: t("file_too_large"), 415: t("file_unsupported") }[request.status] ?? t("file_upload_failed");
       if (request.status === 401) sessionEnded("session_expired");
     }
     if (this.id === id) this.#draw();

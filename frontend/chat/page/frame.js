@@ -3,8 +3,8 @@ import { h, iconButton, kept, narrow, t } from "./dom.js";
 import { mountMessages } from "./dialogs.js";
 
 export class Frame {
-  constructor({ rail, thread, composer, panel, onNew, onFiles, onEscape }) {
-    Object.assign(this, { rail, thread, panel, onFiles, onEscape });
+  constructor({ rail, thread, composer, panel, onNew, takesFiles, onFiles, onEscape }) {
+    Object.assign(this, { rail, thread, panel, takesFiles, onFiles, onEscape });
     this.opener = iconButton("sidebar", t("rail_open"), () => this.openRail(), { class: "icon-button rail-open-button", "aria-controls": "rail" });
     this.heading = h("h1", {});
     this.subtitle = h("p", {});
@@ -71,11 +71,13 @@ export class Frame {
       else this.onEscape();
     });
     const carries = (event) => event.dataTransfer?.types.includes("Files");
-    this.element.addEventListener("dragover", (event) => { if (carries(event)) { event.preventDefault(); this.dropNote.hidden = false; } });
+    this.element.addEventListener("dragover", (event) => { if (carries(event)) { event.preventDefault(); this.dropNote.hidden = !this.takesFiles(); } });
     this.element.addEventListener("dragleave", (event) => { if (!this.element.contains(event.relatedTarget)) this.dropNote.hidden = true; });
     this.element.addEventListener("drop", (event) => {
       this.dropNote.hidden = true;
-      if (carries(event)) { event.preventDefault(); this.onFiles(event.dataTransfer.files); }
+      if (!carries(event)) return;
+      event.preventDefault();  // or the browser would leave the page for the file
+      if (this.takesFiles()) this.onFiles(event.dataTransfer.files);
     });
   }
 }

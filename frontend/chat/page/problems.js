@@ -1,5 +1,5 @@
 // What is said of a failure, and when it may be tried again.
-import { h, icon, t } from "./dom.js";
+import { h, icon, sentences, t } from "./dom.js";
 import { toast } from "./dialogs.js";
 import { isEnded } from "./gradio.js";
 
@@ -58,6 +58,6 @@ export function problemCard({ problem, title, detail = "", retry }) {
     "div",
     { class: "notice failed", role: "alert" },
     icon("warn", 20),
-    h("div", {}, h("strong", {}, title), h("p", {}, [problemText(problem), detail].filter(Boolean).join(" ")), button && h("div", { class: "notice-actions" }, button)),
+    h("div", {}, h("strong", {}, title), h("p", {}, sentences(problemText(problem), detail)), button && h("div", { class: "notice-actions" }, button)),
   );
 }

@@ -35,9 +35,10 @@ export class Rail {
   setAssistant(assistant) {
     this.assistant = assistant;
     this.chooser.hidden = this.boot.assistants.length < 2;
-    this.brand.replaceChildren(brandMark(assistant), h("span", { class: "brand-name" }, assistant?.brand.name || this.boot.tenant || "Karez"));
+    const brand = assistant?.brand.name || this.boot.tenant || "Karez";
+    this.brand.replaceChildren(brandMark(assistant), h("span", { class: "brand-name" }, brand));
     this.chooser.setAttribute("aria-label", `${t("assistant_choose")}: ${assistant?.name ?? ""}`);
-    this.chooser.replaceChildren(h("span", { class: "chooser-text" }, h("strong", {}, assistant?.name ?? ""), h("small", {}, assistant?.department ?? "")), icon("chevron", 16));
+    this.chooser.replaceChildren(h("span", { class: "chooser-text" }, h("strong", {}, assistant?.name ?? ""), assistant?.department !== brand && h("small", {}, assistant?.department ?? "")), icon("chevron", 16));
   }
 
   setCurrent(id) {
@@ -119,7 +120,8 @@ export class Rail {
   }
 
   #chooseAssistant() {
-    openMenu(this.chooser, this.boot.assistants.map((one) => ({ label: one.name, hint: one.department, icon: brandMark(one), checked: one === this.assistant, onclick: () => this.onAssistant(one) })));
+    const differ = new Set(this.boot.assistants.map((one) => one.department)).size > 1;
+    openMenu(this.chooser, this.boot.assistants.map((one) => ({ label: one.name, hint: differ && one.department, icon: brandMark(one), checked: one === this.assistant, onclick: () => this.onAssistant(one) })));
   }
 
   #userButton() {

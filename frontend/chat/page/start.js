@@ -1,5 +1,5 @@
 // From Gradio's empty page to ours.
-import { h, KAREZ, narrow, t } from "./dom.js";
+import { h, KAREZ, narrow, sentences, t } from "./dom.js";
 import { App } from "./app.js";
 import { call } from "./gradio.js";
 import { problemText } from "./problems.js";
@@ -48,7 +48,7 @@ function failedStart(place, error) {
   const way = denied
     ? h("a", { class: "button primary", href: `${KAREZ.prefix}/` }, t("denied_link"))
     : h("button", { type: "button", class: "button primary", onclick: () => location.reload() }, t("retry"));
-  const text = [denied ? t("denied_text") : problemText(error), passing && t("start_again")].filter(Boolean).join(" ");
+  const text = sentences(denied ? t("denied_text") : problemText(error), passing && t("start_again"));
   place.replaceChildren(h("div", { class: "karez failed-start" }, h("div", { class: "welcome", role: "alert" }, h("h1", {}, title), h("p", {}, text), way)));
   document.title = title;
   document.documentElement.classList.add("ready");

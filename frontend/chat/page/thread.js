@@ -46,8 +46,8 @@ export class Thread {
     );
   }
 
-  showNote(title, text) {
-    this.messages.replaceChildren(h("div", { class: "welcome" }, h("h1", {}, title), h("p", {}, text)));
+  showNote(title, text, way) {
+    this.messages.replaceChildren(h("div", { class: "welcome" }, h("h1", {}, title), h("p", {}, text), way));
   }
 
   showMessages(rows, assistant) {

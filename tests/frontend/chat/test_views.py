@@ -31,6 +31,14 @@ def test_an_answer_marks_only_what_it_cites() -> None:
     assert view["feedback"] is None
 
 
+def test_an_answer_that_was_cut_off_shows_no_halves() -> None:
+    row = {"role": "answer", "content": "甲[1]。`a[2]`\n\n| 年限 | 天数 |\n|--", "citations": []}
+    whole = message_view({**row, "status": "answered"})
+    assert whole["blocks"] == ["<p>甲[1]。<code>a[2]</code></p>\n", "<p>| 年限 | 天数 |<br />\n|--</p>\n"]
+    for status in ("stopped", "failed"):
+        assert message_view({**row, "status": status})["blocks"] == ["<p>甲。<code>a[2]</code></p>\n"]
+
+
 def test_feedback_of_unknown_kinds_is_none() -> None:
     row = {"role": "answer", "status": "answered", "feedback": {"rating": "sideways"}}
     assert message_view(row)["feedback"] is None

@@ -117,7 +117,7 @@ def test_stop_keeps_what_was_said_and_again_asks_anew(visitor: Visit) -> None:
     me.ask("慢慢说")
     page.locator(".content .block").first.wait_for()
     page.keyboard.press("Escape")
-    expect(page.locator(".stopped")).to_have_text("回答已停止")
+    expect(page.locator(".stopped")).to_have_text("回答已停止，出处还没有核对。")
     page.get_by_role("button", name="重新回答").click()
     expect(page.locator(".reasoning.going")).to_be_visible()
     expect(page.locator(".answer")).to_have_count(1)

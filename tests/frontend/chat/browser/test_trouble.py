@@ -44,7 +44,7 @@ def test_the_question_outlives_a_failure_and_is_tried_again(visitor: Visit, text
     me = visitor()
     page = me.page
     me.ask(text)
-    expect(page.locator(".notice.failed")).to_contain_text("问题已保留")
+    expect(page.locator(".notice.failed")).to_contain_text("。问题已保留。")
     page.locator(".notice.failed").get_by_role("button", name="重试").click(timeout=30_000)
     page.locator(".sources").wait_for()
     expect(page.locator(".question")).to_have_count(1)
