@@ -254,7 +254,7 @@ def test_the_language_and_the_theme_are_chosen_and_stay(visitor: Visit) -> None:
 def test_who_may_not_use_the_console_is_not_led_there(visitor: Visit) -> None:
     me = visitor("zhang")
     me.page.locator(".user").click()
-    expect(me.page.get_by_role("menuitem")).to_have_text(["退出登录"])
+    expect(me.page.get_by_role("menuitem")).to_have_text(["姓名与密码", "退出登录"])
     me.page.get_by_role("menuitem", name="退出登录").click()
     me.page.wait_for_url(re.compile("/sign-in"))
     assert me.servers.platform.sessions == {}

@@ -269,12 +269,18 @@ def test_the_page_gets_over_a_platform_that_is_down(visitor: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "title", "way"),
-    [(403, "您还不能使用助手", "返回首页"), (400, "页面没有打开成功", "重试")],
+    ("status", "code", "title", "way"),
+    [
+        (403, "session_needed", "您还不能使用助手", "返回首页"),
+        (403, "tenant_suspended", "您所在的组织已被暂停", "了解详情"),
+        (400, "scripted", "页面没有打开成功", "重试"),
+    ],
 )
-def test_a_page_that_cannot_begin_says_why(visitor: Visit, status: int, title: str, way: str) -> None:
+def test_a_page_that_cannot_begin_says_why(
+    visitor: Visit, status: int, code: str, title: str, way: str
+) -> None:
     me = visitor()
-    me.servers.platform.failures["/assistants"] = {"status": status}
+    me.servers.platform.failures["/assistants"] = {"status": status, "code": code}
     me.page.reload()
     expect(me.page.locator(".failed-start h1")).to_have_text(title)
     expect(me.page).to_have_title(title)
