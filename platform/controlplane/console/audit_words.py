@@ -117,7 +117,8 @@ def sentence(*, action: str, data: Mapping[str, Any], target: str) -> str:
         return f"{action} {target}".strip()
     fields: defaultdict[str, str] = defaultdict(lambda: "–")
     fields |= {name: _said(name, value) for name, value in data.items()}
-    fields["target"] = target or "–"
+    # What is gone has no name any more; its events may still tell one.
+    fields["target"] = target or fields.get("name") or fields.get("slug") or "–"
     return str(words) % fields
 
 

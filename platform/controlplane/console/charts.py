@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 10.0, 24.0
 _TICKS = 4
 # Each divides into whole quarters from 40 on.
 _STEPS = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 6.0, 8.0, 10.0)
-_BAR_SHARE = 0.68
+_BAR_SHARE, _WIDEST_BAR = 0.68, 48.0
 _MOST_LABELS = 10
 _LETTER, _WIDE_LETTER, _GAP = 6.2, 11.0, 12.0
 _FEW = 40
@@ -125,10 +125,10 @@ class _Scale:
 
     @property
     def bar(self) -> float:
-        return round(self.step * _BAR_SHARE, 2)
+        return round(min(self.step * _BAR_SHARE, _WIDEST_BAR), 2)
 
     def left(self, place: int) -> float:
-        return round(_LEFT + self.step * (place + (1 - _BAR_SHARE) / 2), 2)
+        return round(_LEFT + self.step * (place + 0.5) - self.bar / 2, 2)
 
     def middle(self, place: int) -> float:
         return round(_LEFT + self.step * (place + 0.5), 2)

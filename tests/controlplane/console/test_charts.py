@@ -50,6 +50,13 @@ def test_counts_have_whole_numbers_at_their_lines() -> None:
         assert not [tick.label for tick in chart.grid if "." in tick.label], highest
 
 
+def test_a_lonely_bar_is_no_wall() -> None:
+    chart = bar_chart(title="t", labels=["1"], series=[Series("a", [3])])
+    [bar] = chart.bars
+    assert bar.width <= 48
+    assert bar.x + bar.width / 2 == pytest.approx(chart.axis[0].at, abs=0.05)
+
+
 def test_times_are_told_in_seconds() -> None:
     chart = line_chart(title="t", labels=["1"], series=[Series("a", [3100])], unit=" ms")
     assert [tick.label for tick in chart.grid] == ["0", "1 s", "2 s", "3 s", "4 s"]
@@ -58,4 +65,4 @@ def test_times_are_told_in_seconds() -> None:
 def test_long_labels_do_not_run_into_each_other() -> None:
     names = ["Resident services assistant", "金融制度助手", "渠源能源运行与检修规程问答助手"]
     chart = bar_chart(title="t", labels=names, series=[Series("a", [1, 2, 3])], width=360)
-    assert [tick.label for tick in chart.axis] == ["Resident service…", "金融制度助手", "渠源能源运行与…"]
+    assert [tick.label for tick in chart.axis] == ["Resident serv…", "金融制度助手", "渠源能源运行与…"]

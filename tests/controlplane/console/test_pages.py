@@ -1,5 +1,7 @@
 """The base of every page: who gets in, where the others are led, and what a browser may run there."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client
 from django.urls import get_resolver, reverse
@@ -57,6 +59,22 @@ def test_htmx_is_sent_to_the_sign_in_by_a_header(organisation: Organisation) -> 
     answer = Client().get("/", headers={"HX-Request": "true", "HX-Current-URL": "http://k/jobs/?a=1"})
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"] == "/sign-in?next=%2Fjobs%2F%3Fa%3D1"
+
+
+@pytest.mark.parametrize(
+    ("referrer", "wanted"),
+    [
+        ("http://testserver/people/add?x=1", "/people/add?x=1"),
+        ("http://elsewhere.example/people/add", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
+    organisation: Organisation, referrer: str, wanted: str
+) -> None:
+    answer = Client().post("/people/add", {"name": "x"}, headers={"referer": referrer})
+    assert answer.headers["Location"] == f"/sign-in?{urlencode({'next': wanted})}"
 
 
 def test_somebody_who_only_asks_is_led_to_the_chat(organisation: Organisation) -> None:

@@ -232,7 +232,7 @@ class UsagePage(ConsolePage):
 def _usage_chart(groups: Sequence[UsageGroup]) -> Chart:
     return bar_chart(
         title=_("Tokens"),
-        labels=[group.label or group.key for group in groups],
+        labels=[group.label or group.key or "–" for group in groups],
         series=[
             Series(_("read"), [group.figures.prompt_tokens for group in groups], 1),
             Series(_("written"), [group.figures.completion_tokens for group in groups], 2),
