@@ -1,5 +1,6 @@
 // What every page of the console needs. Pages add modules of their own.
 import { setUpDrafts } from "./drafts.js";
+import { setUpFinders } from "./finders.js";
 import { setUpMenus } from "./menus.js";
 import { setUpPalette } from "./palette.js";
 import { toast } from "./toasts.js";
@@ -82,7 +83,11 @@ function setUpHtmx() {
     if (!xhr.getResponseHeader("HX-Redirect")) toast(xhr.responseText.slice(0, 500) || toasts.dataset.offline);
   });
   document.addEventListener("htmx:sendError", () => toast(toasts.dataset.offline));
-  document.addEventListener("htmx:load", (event) => setUpTimes(event.detail.elt));
+  document.addEventListener("htmx:load", (event) => {
+    const loaded = event.detail.elt;
+    setUpTimes(loaded);
+    setUpFinders(loaded.closest("select")?.parentElement ?? loaded);  // options that came by themselves, too
+  });
 }
 
 setUpMenus();
@@ -92,5 +97,6 @@ setUpDialogs();
 setUpForms();
 setUpDrafts();
 setUpCopying();
+setUpFinders(document);
 setUpTimes(document);
 setUpHtmx();
