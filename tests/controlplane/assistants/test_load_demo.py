@@ -29,6 +29,7 @@ def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Indexing]:
     """What the command sees at each look; one more look than there are stages is a wait for nothing."""
     stages: list[Indexing] = []
     monkeypatch.setattr(settings.ENV, "state_dir", tmp_path)
+    monkeypatch.setattr(load_demo, "demo_is_suspended", lambda: False)
     monkeypatch.setattr(load_demo, "demo_load", lambda **_: (uuid4(), Credentials(password="p", keys={})))
     monkeypatch.setattr(load_demo, "demo_indexing", lambda **_: stages.pop(0))
     monkeypatch.setattr(time, "sleep", lambda _: None)
