@@ -64,7 +64,15 @@ class ConsolePage(View):
             return self.failed(problem)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.template:
+            return self.http_method_not_allowed(request)
         return self.page(**self.context(**kwargs))
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The address of an action that is opened as a page, from the history or a copied address, leads to its section."""
+        if request.method != "GET":
+            return super().http_method_not_allowed(request, *args, **kwargs)
+        return redirect(f"console:{self.section or 'overview'}")
 
     def context(self, **kwargs: Any) -> dict[str, Any]:
         """What the template of a plain page needs."""

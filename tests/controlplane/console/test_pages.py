@@ -1,6 +1,7 @@
 """The base of every page: who gets in, where the others are led, and what a browser may run there."""
 
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -47,6 +48,21 @@ def test_every_entry_of_the_menu_leads_to_a_page_that_its_reader_may_open() -> N
             view = views[section.key]
             assert view is not None
             assert view.section == section.key
+
+
+def test_no_address_fails_when_it_is_opened_as_a_page(organisation: Organisation) -> None:
+    """Those of actions too: they stand in histories, and the sign-in leads back to them."""
+    client = signed_in(organisation.member(organisation.root, Role.ADMIN))
+    client.raise_request_exception = False
+    examples = {"uuid": str(uuid4()), "slug": "nothing", "int": 1}
+    for pattern in (one for one in console_patterns() if one.name not in OPEN_TO_ALL):
+        kinds = {name: type(converter).__name__ for name, converter in pattern.pattern.converters.items()}
+        values = {name: examples[kind.removesuffix("Converter").lower()] for name, kind in kinds.items()}
+        address = reverse(f"console:{pattern.name}", kwargs=values)
+        answer = client.get(address)
+        assert answer.status_code in (200, 302, 403, 404), (address, answer.status_code)
+        if answer.status_code == 302:
+            assert client.get(answer.headers["Location"]).status_code == 200, address
 
 
 def test_without_a_session_the_sign_in_comes_first_and_leads_back(organisation: Organisation) -> None:
