@@ -1,9 +1,9 @@
 """The platform API: what each app offers, under one prefix."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView
 
 from controlplane.api.rest.auditing import AuditEvents, AuditVerification
+from controlplane.api.rest.description import Description
 from controlplane.api.rest.setup import Setup
 from controlplane.api.rest.tenancy import (
     DepartmentDetail,
@@ -17,7 +17,7 @@ from controlplane.api.rest.tenancy import (
 from controlplane.documents.search_views import search_urlpatterns
 
 urlpatterns = [
-    path("openapi.json", SpectacularJSONAPIView.as_view()),
+    path("openapi.json", Description.as_view()),
     path("setup", Setup.as_view()),
     path("tenants", Tenants.as_view()),
     path("tenants/<uuid:tenant_id>", TenantDetail.as_view()),
