@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import assert_accessible, picture, sign_in
+from tests.browser.conftest import assert_accessible, sign_in
 from tests.browser.watch import Watch
 from tests.e2e.conftest import Platform
 from tests.fakes.engine import Answer, FakeEngine
@@ -52,7 +52,6 @@ def test_the_list_leads_to_the_editor(admin: Page) -> None:
     expect(card.first).to_contain_text("已启用")
     expect(admin.locator("#week-finance")).not_to_have_text("…")
     assert_accessible(admin)
-    picture(admin, "assistants")
     card.first.get_by_role("link").first.click()
     admin.wait_for_url(f"**{EDITOR}")
 
@@ -68,7 +67,6 @@ def test_an_unsaved_prompt_is_tried_and_told_step_by_step(fresh: Page, engine: F
     run.locator("[data-slot=search] summary").click()
     expect(run.locator(".hit.is-cited")).to_have_count(1)
     expect(run.locator(".hit").first).to_contain_text("语义")
-    picture(fresh, "assistant-try")
     run.locator("[data-slot=prompt] summary").click()
     expect(run.locator("[data-slot=messages]")).to_contain_text("先给出结论。<img src=x onerror=alert(1)>")
     assert fresh.locator(".run img").count() == 0
@@ -126,7 +124,6 @@ def test_versions_are_kept_compared_and_restored(fresh: Page) -> None:
     expect(fresh.locator(".diff__removed")).to_contain_text("第二行")
     expect(fresh.locator(".diff__added")).to_contain_text("改过的一行")
     assert_accessible(fresh)
-    picture(fresh, "assistant-version")
     fresh.goto("/assistants/trial/versions/2/")
     fresh.click("[data-opens=restore]")
     fresh.click("#restore button.button--primary")

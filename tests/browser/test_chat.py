@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import assert_accessible, picture, sign_in
+from tests.browser.conftest import assert_accessible, sign_in
 from tests.e2e.conftest import Platform
 
 
@@ -20,7 +20,6 @@ def test_a_question_is_answered_with_a_source_that_opens(
     open_browser: Callable[..., BrowserContext], stack: Platform
 ) -> None:
     page = visit(open_browser, stack)
-    picture(page, "chat-begin")
     page.locator(".example").first.click()
     page.locator(".sources").wait_for(timeout=60_000)
     expect(page).to_have_url(re.compile(r"/chat/\?c="))
@@ -28,7 +27,6 @@ def test_a_question_is_answered_with_a_source_that_opens(
     page.locator(".source").first.click()
     expect(page.locator(".panel .cited mark")).to_be_visible()
     expect(page.locator(".page-button.loaded img")).to_be_visible()
-    picture(page, "chat-source")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="有帮助", exact=True).click()
     expect(page.locator(".toast")).to_have_text("谢谢您的反馈")

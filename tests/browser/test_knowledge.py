@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import assert_accessible, picture, sign_in
+from tests.browser.conftest import assert_accessible, sign_in
 from tests.browser.watch import Watch
 from tests.e2e.conftest import Platform
 
@@ -85,7 +85,6 @@ def test_a_page_of_a_pdf_stands_beside_its_passages(admin: Page) -> None:
     link.click()
     expect(admin.locator(".passage[aria-current]")).to_have_count(1)
     expect(image).to_have_attribute("src", re.compile(r"highlight=\d+"))
-    picture(admin, "document")
 
 
 def test_two_hundred_files_with_failures_and_hostile_names(admin: Page, watch: Watch) -> None:
@@ -103,7 +102,6 @@ def test_two_hundred_files_with_failures_and_hostile_names(admin: Page, watch: W
     expect(admin.locator("[data-part=count-failed]")).to_have_text(str(EMPTY), timeout=120_000)
     admin.locator("[data-only=failed]").click()
     expect(admin.locator(".uploads__row[data-state=failed]").first).to_contain_text("文件为空")
-    picture(admin, "upload")
     admin.locator("[data-part=cancel]").click()
     summary = admin.locator("[data-part=summary]")
     expect(summary).to_contain_text(f"全部 {FILES + len(hostile)} 个文件已处理", timeout=60_000)
@@ -152,6 +150,5 @@ def test_a_question_is_tested_and_remembered(admin: Page) -> None:
     expect(admin.get_by_role("heading", name="会作答")).to_be_visible()
     expect(admin.locator(".hit mark").first).to_be_visible()
     expect(admin.locator("[data-recent] a")).to_have_text("单一客户的贷款余额不得超过多少")
-    picture(admin, "hit-testing")
     admin.locator(".hit h3 a").first.click()
     expect(admin.locator(".passage[aria-current]")).to_be_visible()

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import assert_accessible, picture
+from tests.browser.conftest import assert_accessible
 
 
 def test_the_palette(admin: Page) -> None:
@@ -17,7 +17,6 @@ def test_the_palette(admin: Page) -> None:
     admin.keyboard.type("知识库")
     expect(palette.locator(".palette__hit").first).to_contain_text("知识库")
     assert_accessible(admin)
-    picture(admin, "console-search")
     admin.keyboard.press("ArrowDown")
     admin.keyboard.press("Enter")
     expect(admin).to_have_url(re.compile("/knowledge/"))

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PHONE, SECONDS, WIDE, assert_accessible, picture, started
+from tests.browser.conftest import PHONE, SECONDS, WIDE, assert_accessible, started
 from tests.browser.watch import Watch
 from tests.fakes.engine import FakeEngine
 
@@ -63,12 +63,10 @@ def test_from_nothing_to_the_first_answer(page: Page, link: str, tmp_path: Path)
 
     page.get_by_label("安装令牌").fill(link.partition("token=")[2])
     page.get_by_label("密码").fill("deep-water-2026")
-    picture(page, "setup-organisation")
     page.get_by_role("button", name="创建并继续").click()
 
     expect(page.get_by_text("deepseek-r1")).to_be_visible()
     expect(page.locator("#engine-state .badge--good")).to_have_count(2)
-    picture(page, "setup-engines")
     assert_accessible(page)
     page.get_by_role("link", name="继续").click()
 
@@ -88,7 +86,6 @@ def test_from_nothing_to_the_first_answer(page: Page, link: str, tmp_path: Path)
     answer = page.locator("[data-answer]")
     expect(answer).to_contain_text("450元")
     expect(answer).to_contain_text("差旅费管理办法")
-    picture(page, "setup-question")
     assert_accessible(page)
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # as above
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
