@@ -151,7 +151,14 @@ def sign_in(page: Page, *, email: str, password: str, wanted: str = "/") -> Page
 
 
 def choose(page: Page, select: str, text: str) -> None:
-    """The option that has this text in it."""
+    """The option that has this text in it; of a long list, by typing the text."""
+    page.wait_for_load_state()
+    finder = page.locator(f".finder:has({select}) .finder__input")
+    if finder.count():
+        finder.click()
+        finder.fill(text)
+        finder.press("Enter")
+        return
     value = page.locator(f"{select} option", has_text=text).first.get_attribute("value")
     page.select_option(select, value)
 
