@@ -35,7 +35,7 @@ def upload_texts() -> dict[str, str]:
         "parsing": _("Being read"),
         "embedding": _("Being indexed"),
         "ready": _("Ready"),
-        "readyWith": _("Ready: {passages} passages"),
+        "readyWith": _("Ready, passages: {passages}"),
         "same": _("Already there, skipped"),
         "sameAs": _("Already there as “{name}”, skipped"),
         "sameFailed": _("The same content is there already, and could not be indexed. See the list below."),
@@ -55,7 +55,7 @@ def upload_texts() -> dict[str, str]:
         "leave": _("Files are still being sent. If you leave, those that wait are not uploaded."),
         "summary": _("{done} of {total} files done"),
         "finished": _(
-            "All {total} files are done: {ready} ready, {same} already there, {failed} failed, {cancelled} cancelled."
+            "Done: {ready} ready, {same} already there, {failed} failed, {cancelled} cancelled, of {total} in all."
         ),
         "nothing": _("There was no file in what you dropped."),
         "unnamed": _("(no name)"),

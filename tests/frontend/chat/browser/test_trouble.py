@@ -241,7 +241,7 @@ def test_a_page_of_another_organisation_says_so_and_leads_on(visitor: Visit) -> 
     me.context.request.get(f"{me.servers.base}/chat/")
     page.get_by_role("searchbox").fill("年假")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("已切换组织或账户")
+    expect(dialog).to_contain_text("已切换组织或账号")
     dialog.get_by_role("link").click()
     page.wait_for_selector(".welcome")
     page.get_by_role("searchbox").fill("年假")
