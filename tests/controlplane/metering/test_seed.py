@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Sum
 
 from controlplane.audit.selectors import verify
 from controlplane.chat.models import Citation, Conversation, Feedback, Message
@@ -12,7 +13,7 @@ from controlplane.chat.selectors import searchable
 from controlplane.core.scope import platform_scope, tenant_scope
 from controlplane.core.tenant_ids import tenant_ids
 from controlplane.documents.models import Document, IndexJob, Passage, Version
-from controlplane.metering.models import HourlyUsage
+from controlplane.metering.models import HourlyUsage, UsageProgress
 from controlplane.metering.seeding import organisation
 from controlplane.metering.seeding.chance import Chance, Seed
 
@@ -86,6 +87,13 @@ def test_a_tenant_that_is_there_is_only_added_to_when_asked(committed: None) -> 
     assert questions(slug) == before
     seed(slug, "--append")
     assert len(questions(slug)) > 1.8 * len(before)
+    with platform_scope():
+        tenant_id = tenant_ids(slug=slug)[slug]
+    with tenant_scope(tenant_id):  # those of hours that had been counted before, too
+        until = UsageProgress.objects.get(tenant_id=tenant_id).rolled_until
+        asked = Message.objects.filter(tenant_id=tenant_id, role="question", created_at__lt=until).count()
+        counted = HourlyUsage.objects.filter(tenant_id=tenant_id).aggregate(all=Sum("questions"))["all"]
+    assert counted == asked > len(before)
 
 
 def test_conversations_are_added_to_the_documents_that_are_there(committed: None) -> None:
