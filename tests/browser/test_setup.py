@@ -71,7 +71,7 @@ def test_from_nothing_to_the_first_answer(page: Page, link: str, tmp_path: Path)
     page.get_by_role("link", name="继续").click()
 
     page.get_by_label("部门", exact=True).fill("综合管理部")
-    page.get_by_label("部门标识").fill("general")
+    page.get_by_label("部门短名称").fill("general")
     page.get_by_label("知识库").fill("规章制度")
     assert_accessible(page)
     page.get_by_role("button", name="创建并继续").click()
