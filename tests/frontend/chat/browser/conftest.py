@@ -38,7 +38,8 @@ class Visitor:
     def go(self, query: str = "") -> None:
         self.page.goto(f"{self.servers.base}{self.servers.prefix}/chat/{query}")
         try:
-            self.page.wait_for_selector(".karez .composer", timeout=SECONDS)
+            # Hidden where there is nothing to ask, as in a conversation that is not there.
+            self.page.wait_for_selector(".karez .composer", state="attached", timeout=SECONDS)
         except PlaywrightTimeout as error:
             shown = self.page.locator("body").inner_text()
             raise AssertionError(f"no page at {self.page.url}: {shown[:300]!r} {self.complaints}") from error
