@@ -41,7 +41,7 @@ export class Thread {
         h("div", { class: "welcome-mark" }, brandMark(assistant)),
         h("h1", {}, assistant.greeting ? assistant.name : t("greeting", { name: assistant.name })),
         h("p", {}, assistant.greeting || t("greeting_text")),
-        cards.length && h("section", { class: "examples", "aria-label": t("examples") }, h("h2", { class: "offscreen" }, t("examples")), cards),
+        cards.length > 0 && h("section", { class: "examples", "aria-label": t("examples") }, h("h2", { class: "offscreen" }, t("examples")), cards),
       ),
     );
   }
@@ -105,8 +105,8 @@ export class Thread {
 
   #unanswered(row, last) {
     const stopped = row.status === "stopped";
-    const problem = stopped ? { code: "stopped", told: t("stopped") } : { code: row.reason || "engine_unavailable" };
-    this.addProblem({ problem, title: t("failed_title"), detail: t("kept"), retry: last ? () => this.onRegenerate() : null });
+    const problem = stopped ? { code: "stopped", told: t("nothing_written") } : { code: row.reason || "engine_unavailable" };
+    this.addProblem({ problem, title: t(stopped ? "stopped" : "failed_title"), detail: t("kept"), retry: last ? () => this.onRegenerate() : null });
   }
 
   #markLast() {
