@@ -96,6 +96,7 @@ def test_a_new_person_gets_a_password_that_is_shown_once(organisation: Organisat
     shown = boss.post("/people/add", data)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, no-store")
     password = re.search(r'<code id="secret">([\w-]+)</code>', shown.text)
+    assert 'href="/people/add"' in shown.text
     assert password is not None
     user = EmailBackend().authenticate(None, username=data["email"], password=password[1])
     assert user is not None

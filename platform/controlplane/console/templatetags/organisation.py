@@ -48,11 +48,11 @@ def moment(at: datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def actor(who: Actor) -> SafeString:
-    """A name, with the address beneath; in grey who is not known here any more."""
+    """A name, with the address beneath; in grey who is no member: not any more, or never, as the platform's administrators."""
     if who.kind == "system":
         return format_html('<span class="muted">{}</span>', _("the platform"))
     if not who.name:
-        kind = _("a key that is gone") if who.kind == "key" else _("somebody who has left")
+        kind = _("a key that is gone") if who.kind == "key" else _("somebody who is not a member")
         return format_html('<span class="muted" title="{}">{}</span>', who.id or "", kind)
     if who.kind == "key":
         return format_html('<span class="badge">API</span> {}', who.name)

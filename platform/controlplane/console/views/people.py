@@ -110,7 +110,13 @@ class PersonAdd(PeoplePage):
             return back_to(reverse("console:people"))
         address = reverse("console:person", args=[membership.user_id])
         if form.is_new and not form.text("password"):
-            return _shown_once(self, membership.user, password, title=_("The person was added"))
+            return _shown_once(
+                self,
+                membership.user,
+                password,
+                title=_("The person was added"),
+                another=reverse("console:person-add"),
+            )
         messages.success(request, _("The person was added."))
         return back_to(address)
 
@@ -275,7 +281,9 @@ def add_member(principal: Principal, department: str, member: NewMember) -> Memb
     return member_add(principal=principal, department=found, member=member)
 
 
-def _shown_once(page: PeoplePage, user: User, password: str, *, title: str) -> HttpResponse:
+def _shown_once(
+    page: PeoplePage, user: User, password: str, *, title: str, another: str = ""
+) -> HttpResponse:
     return page.page(
         "console/people/password.html",
         title=title,
@@ -283,6 +291,7 @@ def _shown_once(page: PeoplePage, user: User, password: str, *, title: str) -> H
         person=user,
         password=password,
         address=reverse("console:person", args=[user.pk]),
+        another=another,
     )
 
 
