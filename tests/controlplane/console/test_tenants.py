@@ -131,7 +131,8 @@ def test_an_organisation_is_founded_once_with_its_administrator(platform: Client
     assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "private, no-store")
     password = re.search(r'<code id="secret">([\w-]+)</code>', shown.text)
     assert password is not None
-    assert "/people/add" not in shown.text.partition('id="secret"')[2]  # that would be of one's own organisation
+    # That would be to one's own organisation.
+    assert "/people/add" not in shown.text.partition('id="secret"')[2]
     assert EmailBackend().authenticate(None, username=data["email"], password=password[1]) is not None
     before = tenants()
     assert platform.post("/tenants/add", data).headers["Location"] == "/tenants/"
