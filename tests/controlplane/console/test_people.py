@@ -325,6 +325,14 @@ def test_everybody_has_an_account_of_their_own(organisation: Organisation) -> No
     assert Client().get("/account").status_code == 302
 
 
+def test_who_belongs_nowhere_can_still_sign_out(organisation: Organisation) -> None:
+    """The chat leads there, as it has nothing for them, and neither has the start."""
+    with platform_scope():
+        user = User.objects.create(email=f"{uuid4().hex}@example.org", name="李冰")
+    page = signed_in(user).get("/account")
+    assert (page.status_code, 'action="/sign-out"' in page.text) == (200, True)
+
+
 def test_the_help_of_the_file_is_in_the_language_of_its_reader(boss: Client) -> None:
     """Whatever the language of whoever opened the page, or started the platform, before."""
     for _ in range(2):

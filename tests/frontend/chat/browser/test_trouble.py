@@ -189,7 +189,7 @@ def test_another_persons_draft_is_not_shown(visitor: Visit) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "title", "way"),
     [
-        (403, "session_needed", "您还不能使用助手", "返回首页"),
+        (403, "session_needed", "您还不能使用助手", "我的账号"),
         (403, "tenant_suspended", "您所在的组织已被暂停", "了解详情"),
         (400, "scripted", "页面没有打开成功", "重试"),
     ],
