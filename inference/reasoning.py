@@ -47,6 +47,11 @@ class ReasoningSplitter:
         self._text = ""
         self._emitted_reasoning = False
 
+    @property
+    def settled(self) -> bool:
+        """The answer has begun: from here on ``feed`` gives back what it gets."""
+        return self._place is _Place.ANSWER and not self._text
+
     def answer_follows(self) -> None:
         """The engine has put the reasoning into its own field: what comes now is the answer."""
         if self._place in (_Place.BEFORE, _Place.REASONING):

@@ -1,0 +1,171 @@
+"""Answers of engines as every client reads them: one place for the reasoning, one name for the model.
+
+Engines put reasoning into ``reasoning`` (vLLM), ``reasoning_content`` (DeepSeek, SGLang, older vLLM), or into the text,
+between tags or with the opening one missing. Clients get it in both fields and never in ``content``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from inference.errors import EngineUnavailable
+from inference.gateway.sse import PayloadReader
+from inference.messages import Usage, usage_from
+from inference.reasoning import ReasoningSplitter, Split
+from inference.sse import EventTooLargeError
+
+_END = b"[DONE]"
+_LAST = b"data: [DONE]\n\n"
+
+
+class StreamNormaliser:
+    """One stream. Feed what comes from the engine; what is returned goes to the client.
+
+    ``model`` is the name that the client asked for. ``wants_usage``: the client asked for the chunk of usage at the end.
+    ``preopened``: the text begins inside the reasoning. After the stream ``usage`` is what the engine counted, or None;
+    ``pieces`` and ``reasoning_pieces`` count the deltas that carried text, the best guess of tokens where nothing else is
+    known.
+    """
+
+    def __init__(self, *, where: str, model: str, wants_usage: bool, preopened: bool) -> None:
+        self._where = where
+        self._model = model
+        self._wants_usage = wants_usage
+        self._preopened = preopened
+        self._reader = PayloadReader()
+        self._splitters: dict[int, ReasoningSplitter] = {}
+        self._ended = False
+        self.usage: Usage | None = None
+        self.complete = False
+        self.pieces = 0
+        self.reasoning_pieces = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that ``data`` completes, rewritten.
+
+        Raises EngineUnavailable for an error event and for what is no answer.
+        """
+        try:
+            payloads = self._reader.feed(data)
+        except EventTooLargeError as error:
+            raise EngineUnavailable(f"{self._where}: {error}") from error
+        return b"".join([self._event(payload) for payload in payloads])
+
+    def finish(self) -> bytes:
+        """At the end of the engine's stream. Raises EngineUnavailable when it was not the end of the answer."""
+        rest = b"".join([self._event(payload) for payload in self._reader.finish()])
+        if not self.complete:
+            raise EngineUnavailable(f"{self._where}: the stream broke off")
+        return rest + _LAST
+
+    def _event(self, payload: bytes) -> bytes:
+        if self._ended:  # nothing belongs behind the end
+            return b""
+        if payload == _END:
+            self.complete = self._ended = True
+            return b""
+        chunk = _object(payload, self._where)
+        if chunk.get("error"):
+            raise EngineUnavailable(f"{self._where}: {chunk['error']}")
+        choices = chunk.get("choices")
+        if not self._counted(chunk, choices):
+            return b""
+        for choice in choices or ():
+            self._choice(choice)
+        chunk["model"] = self._model
+        return b"data: %b\n\n" % orjson.dumps(chunk)
+
+    def _counted(self, chunk: dict[str, Any], choices: Any) -> bool:
+        """Whether the chunk is for the client. Usage comes with every chunk of some engines; clients get it with the last."""
+        if found := chunk.get("usage"):
+            self.usage = usage_from(found) or self.usage
+        if not choices:
+            return self._wants_usage or not found
+        if not self._wants_usage:
+            chunk.pop("usage", None)
+        elif found:
+            chunk["usage"] = None
+        return True
+
+    def _choice(self, choice: Any) -> None:
+        if not isinstance(choice, dict):
+            raise EngineUnavailable(f"{self._where}: a chunk that is no answer")
+        ended = choice.get("finish_reason") is not None
+        self.complete = self.complete or ended
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            self.pieces += bool(choice.get("text"))
+            return
+        index = choice.get("index", 0)
+        splitter = self._splitters.get(index)
+        if splitter is None:
+            splitter = self._splitters[index] = ReasoningSplitter(preopened=self._preopened)
+        self._delta(delta, splitter, ended)
+
+    def _delta(self, delta: dict[str, Any], splitter: ReasoningSplitter, ended: bool) -> None:
+        content = delta.get("content")
+        apart = delta.pop("reasoning", None) or delta.get("reasoning_content") or ""
+        delta.pop("reasoning_content", None)
+        if apart:
+            splitter.answer_follows()
+        if apart or content or delta.get("tool_calls"):
+            self.pieces += 1
+        if splitter.settled and not apart:
+            return
+        had_content = isinstance(content, str)
+        split = splitter.feed(content) if isinstance(content, str) else Split()
+        rest = splitter.finish() if ended else Split()
+        told, thought = split.content + rest.content, f"{apart}{split.reasoning}{rest.reasoning}"
+        if had_content or told:
+            delta["content"] = told
+        if thought:
+            self.reasoning_pieces += 1
+            delta["reasoning_content"] = delta["reasoning"] = thought
+
+
+def normalise_whole(
+    *, raw: bytes, where: str, model: str, preopened: bool
+) -> tuple[dict[str, Any], Usage | None]:
+    """An answer that was not streamed, and what the engine counted. Raises EngineUnavailable for what is no JSON object: a
+    proxy's page of apology, for instance."""
+    answer = _object(raw, where)
+    answer["model"] = model
+    for choice in answer.get("choices") or ():
+        message = choice.get("message") if isinstance(choice, dict) else None
+        if isinstance(message, dict):
+            _message(message, preopened)
+    return answer, usage_from(answer.get("usage"))
+
+
+def _message(message: dict[str, Any], preopened: bool) -> None:
+    apart = message.get("reasoning") or message.get("reasoning_content") or ""
+    if isinstance(message.get("content"), str):
+        splitter = ReasoningSplitter(preopened=preopened)
+        if apart:
+            splitter.answer_follows()
+        head, tail = splitter.feed(message["content"]), splitter.finish()
+        message["content"] = head.content + tail.content
+        apart = apart or head.reasoning + tail.reasoning
+    if apart:
+        message["reasoning_content"] = message["reasoning"] = apart
+
+
+def _object(raw: bytes, where: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(raw)
+    except ValueError as error:
+        raise EngineUnavailable(f"{where}: an answer that is not JSON") from error
+    if not isinstance(found, dict):
+        raise EngineUnavailable(f"{where}: an answer that is not an object")
+    return found
+
+
+def forwarded_body(*, body: Mapping[str, Any], model: str, stream: bool) -> bytes:
+    """What the engine gets: the request as it came, under the engine's own name of the model, and with its count of tokens."""
+    sent = {**body, "model": model}
+    if stream:
+        sent["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return orjson.dumps(sent)
