@@ -7,7 +7,7 @@ again when somebody needs it. Nothing here is stored: the setting is the truth, 
 import asyncio
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -22,6 +22,7 @@ from controlplane.core.problems import NotFound, Unavailable
 from inference.client import EngineClient, EngineTimeouts
 from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
 from inference.errors import EngineError, EngineUnavailable
+from inference.gateway.upstream import UpstreamLimits, UpstreamPool
 
 State = Literal["ready", "down", "unknown"]
 
@@ -58,6 +59,12 @@ class _Discovery:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    replicas: Mapping[tuple[EngineKind, str], Sequence[EngineEndpoint]]
+    until: float
+
+
 class Registry:
     """Finds the engines that serve a name. `endpoints` is what the setting says."""
 
@@ -69,8 +76,13 @@ class Registry:
         self._since: dict[tuple[str, str], tuple[State, datetime]] = {}
         self._set_aside: dict[tuple[str, str], float] = {}
         self._turn = 0
+        self._index: _Index | None = None
+        self._asking: set[asyncio.Task[None]] = set()
         # A pool of connections belongs to the event loop that opened it.
         self._http: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, UpstreamPool] = (
             weakref.WeakKeyDictionary()
         )
 
@@ -104,6 +116,42 @@ class Registry:
             raise engine_unavailable()
         raise model_not_found(name=name, known=await self.names(kind=kind))
 
+    def known(self, *, name: str, kind: EngineKind = "chat") -> list[EngineEndpoint]:
+        """As `find`, from memory and asking nobody; empty where that does not tell."""
+        index = self._index
+        if index is None or index.until <= time.monotonic():
+            index = self._index = self._indexed()
+        return self._in_turn(index.replicas.get((kind, name), ()))
+
+    def _indexed(self) -> "_Index":
+        """By deployment and by route, as far as engines have said what they serve. Others are asked meanwhile."""
+        replicas: dict[tuple[EngineKind, str], list[EngineEndpoint]] = {}
+        now, lasting = time.monotonic(), _DISCOVERED_SECONDS
+        endpoints: list[EngineEndpoint] = []
+        for given in self._given:
+            known = None if given.model else self._discovered.get(given.base_url)
+            endpoints += known.endpoints if known else (given,) if given.model else ()
+            if not given.model and (known is None or known.until <= now):
+                lasting = RETRY_SECONDS
+                self._ask_meanwhile(given)
+        for endpoint in endpoints:
+            replicas.setdefault((endpoint.kind, endpoint.name), []).append(endpoint)
+        named = set(replicas)
+        for endpoint in endpoints:
+            for route in endpoint.routes:
+                if (endpoint.kind, route) not in named:
+                    replicas.setdefault((endpoint.kind, route), []).append(endpoint)
+        return _Index(replicas, now + lasting)
+
+    def _ask_meanwhile(self, endpoint: EngineEndpoint) -> None:
+        async def ask() -> None:
+            await self._resolved(endpoint)
+            self._index = None
+
+        task = asyncio.ensure_future(ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
     async def find_for_route(self, *, route: str) -> list[EngineEndpoint]:
         """As `find`, but any chat model will do where nothing serves the route: an assistant must answer. Empty when no
         engine is configured. Raises Unavailable."""
@@ -116,6 +164,20 @@ class Registry:
     def client(self, *, endpoint: EngineEndpoint) -> EngineClient:
         """A client on the running event loop's connections."""
         return EngineClient(endpoint=endpoint, http=self._connections(), timeouts=self._timeouts)
+
+    def pool(self) -> UpstreamPool:
+        """The running event loop's connections for what is passed on as it is."""
+        loop = asyncio.get_running_loop()
+        found = self._pools.get(loop)
+        if found is None:
+            limits = UpstreamLimits(
+                connect=self._timeouts.connect,
+                first_token=self._timeouts.first_token,
+                idle=self._timeouts.idle,
+                whole=self._timeouts.whole,
+            )
+            found = self._pools[loop] = UpstreamPool(limits=limits)
+        return found
 
     def set_aside(self, *, endpoint: EngineEndpoint) -> None:
         """It just failed: for a few seconds other replicas come first."""
@@ -206,6 +268,8 @@ class Registry:
         return any(not group for group in groups)
 
     def _in_turn(self, endpoints: Sequence[EngineEndpoint]) -> list[EngineEndpoint]:
+        if len(endpoints) < 2:
+            return list(endpoints)
         self._turn += 1
         start = self._turn % max(1, len(endpoints))
         rotated = [*endpoints[start:], *endpoints[:start]]

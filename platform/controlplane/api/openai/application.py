@@ -1,12 +1,11 @@
 """The data plane: an ASGI application of its own, without the control plane's middleware."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from django.conf import settings
 from django.db import OperationalError
 from django.utils import translation
-from django.utils.translation.trans_real import parse_accept_lang_header
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -17,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.api.openai import endpoints, health
 from controlplane.api.openai.errors import error_response
+from controlplane.api.openai.gateway import Gateway
+from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.offload import background_done
 from controlplane.core.problems import Problem
@@ -40,34 +41,23 @@ class InTheCallersLanguage:
             await self._app(scope, receive, send)
 
 
-def language_of(accepted: str) -> str:
-    """The first language of the header that the platform speaks, else the platform's own."""
-    for code, _quality in parse_accept_lang_header(accepted.lower()):
-        try:
-            return translation.get_supported_language_variant(code)
-        except LookupError:
-            continue
-    return settings.LANGUAGE_CODE
-
-
 async def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)
 
 
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
+    listening = asyncio.ensure_future(application.changes.run())
     yield
+    listening.cancel()
     await background_done()
 
 
-application = Starlette(
+_behind = Starlette(
     routes=[
         Route("/v1/models", endpoints.models),
         Route("/v1/models/{name:path}", endpoints.model),
         Route("/v1/chat/completions", endpoints.chat_completions, methods=["POST"]),
-        Route("/v1/completions", endpoints.completions, methods=["POST"]),
-        Route("/v1/embeddings", endpoints.embeddings, methods=["POST"]),
-        Route("/v1/rerank", endpoints.rerank, methods=["POST"]),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
     ],
@@ -82,3 +72,5 @@ application = Starlette(
     },
     lifespan=_lifespan,
 )
+
+application = Gateway(behind=_behind)

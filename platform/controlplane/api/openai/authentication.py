@@ -6,6 +6,7 @@ from starlette.requests import Request
 from controlplane.api.openai.errors import Unauthorised, scope_missing
 from controlplane.core.offload import in_thread
 from controlplane.identity.chat_tokens import TOKEN_MARK, principal_of_token
+from controlplane.identity.key_cache import KeyCache
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_key
@@ -19,18 +20,37 @@ async def authenticated(request: Request, *, scope: KeyScope | None = None) -> P
     """
     scheme, _space, presented = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not presented.strip():
-        raise Unauthorised(
-            code="not_authenticated",
-            detail=_("No API key was presented."),
-            remedy=_("Send it as “Authorization: Bearer kz_…”."),
-        )
+        raise credential_missing()
     presented = presented.strip()
     principal = await in_thread(_principal, presented)
     if principal is None:
-        raise _token_ended() if presented.startswith(TOKEN_MARK) else _unknown_key()
+        raise _not_valid(presented)
     if scope and scope not in principal.scopes:
         raise scope_missing(scope)
     return principal
+
+
+async def principal_of_credential(*, presented: str, keys: KeyCache) -> Principal:
+    """As `authenticated`, of a key from memory where it is known there. Raises Unauthorised."""
+    if presented.startswith(TOKEN_MARK):
+        principal = await in_thread(principal_of_token, presented=presented)
+    else:
+        principal = await keys.principal(presented=presented)
+    if principal is None:
+        raise _not_valid(presented)
+    return principal
+
+
+def credential_missing() -> Unauthorised:
+    return Unauthorised(
+        code="not_authenticated",
+        detail=_("No API key was presented."),
+        remedy=_("Send it as “Authorization: Bearer kz_…”."),
+    )
+
+
+def _not_valid(presented: str) -> Unauthorised:
+    return _token_ended() if presented.startswith(TOKEN_MARK) else _unknown_key()
 
 
 def _unknown_key() -> Unauthorised:

@@ -163,7 +163,7 @@ def parse_body(raw: bytes, shape: type[M]) -> tuple[M, dict[str, Any]]:
     try:
         return shape.model_validate_json(raw), sent
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise invalid(error) from error
 
 
 async def _bytes(request: Request) -> bytes:
@@ -178,7 +178,8 @@ async def _bytes(request: Request) -> bytes:
     return bytes(body)
 
 
-def _invalid(error: ValidationError) -> InvalidInput:
+def invalid(error: ValidationError) -> InvalidInput:
+    """The first of the fields that are not as they must be."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     detail = _("“%(field)s” is required.") if first["type"] == "missing" else _("“%(field)s”: %(error)s.")

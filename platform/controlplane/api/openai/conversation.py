@@ -36,11 +36,6 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 }
 
 
-def is_question(chat: ChatRequest) -> bool:
-    """Whether to answer from documents; anything else goes to the engine as it is."""
-    return chat.model.startswith(ASSISTANT_PREFIX) or chat.karez is not None
-
-
 def check_messages(chat: ChatRequest) -> None:
     """Raise InvalidInput where there are none; only a question that is asked again needs none."""
     if not chat.messages and not (chat.karez and chat.karez.regenerate):

@@ -50,6 +50,12 @@ def error_object(problem: Problem) -> dict[str, Any]:
     }
 
 
+def error_headers(problem: Problem) -> dict[str, str]:
+    """What belongs beside the status: when to come again, and how to present a key."""
+    bearer = {"WWW-Authenticate": 'Bearer realm="karez"'} if isinstance(problem, Unauthorised) else {}
+    return problem.headers() | bearer
+
+
 def error_event(problem: Problem) -> bytes:
     """The last event of a stream that failed after it had begun."""
     return f"data: {json.dumps(error_object(problem), ensure_ascii=False)}\n\ndata: [DONE]\n\n".encode()
@@ -90,9 +96,7 @@ def problem_of(error: Exception) -> Problem:
 async def error_response(request: Request, error: Exception) -> Response:
     """Starlette's exception handler for everything."""
     problem = _framework_problem(error) if isinstance(error, HTTPException) else problem_of(error)
-    headers = problem.headers()
-    if isinstance(problem, Unauthorised):
-        headers["WWW-Authenticate"] = 'Bearer realm="karez"'
+    headers = error_headers(problem)
     return JSONResponse(error_object(problem), status_code=status_of(problem), headers=headers)
 
 
@@ -100,9 +104,13 @@ class _MethodNotAllowed(Problem):
     status = 405
 
 
+def method_not_allowed() -> Problem:
+    return _MethodNotAllowed(code="method_not_allowed", detail=_("This address takes another method."))
+
+
 def _framework_problem(error: HTTPException) -> Problem:
     if error.status_code == 405:
-        return _MethodNotAllowed(code="method_not_allowed", detail=_("This address takes another method."))
+        return method_not_allowed()
     return NotFound(code="not_found", detail=_("There is nothing at this address."))
 
 

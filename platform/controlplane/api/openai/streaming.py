@@ -17,8 +17,8 @@ T = TypeVar("T")
 # A failure in this time gets its proper status. After it the stream begins, so that proxies and clients see a sign of life.
 GRACE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 15.0
-_KEEP_ALIVE = b": keep-alive\n\n"
-_HEADERS = [
+KEEP_ALIVE = b": keep-alive\n\n"
+STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -96,7 +96,7 @@ class _Pump:
             async with asyncio.timeout(seconds):
                 found = await self._ready.get()
         except TimeoutError:
-            return _KEEP_ALIVE
+            return KEEP_ALIVE
         if isinstance(found, Exception):
             raise found
         return found
@@ -125,7 +125,7 @@ class _EventStream(Response):
             await self._pump.stop()
 
     async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
         frame = self._first
         while frame is not None:
             await send({"type": "http.response.body", "body": frame, "more_body": True})

@@ -1,0 +1,192 @@
+"""The fast way through the data plane: calls that end at an engine, without a framework, a thread or a query between.
+
+What is answered from documents, the lists and the probes go on to the application behind.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import orjson
+from django.utils import translation
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from controlplane.api.openai.authentication import credential_missing, principal_of_credential
+from controlplane.api.openai.bodies import (
+    MOST_BYTES,
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    RerankRequest,
+    check_parameters,
+    invalid,
+)
+from controlplane.api.openai.conversation import ASSISTANT_PREFIX, check_messages
+from controlplane.api.openai.errors import BadRequest, body_too_large, method_not_allowed, scope_missing
+from controlplane.api.openai.languages import language_of
+from controlplane.api.openai.names import replicas_of
+from controlplane.api.openai.passing import Passage, Passing
+from controlplane.api.openai.replies import Reply, header
+from controlplane.api.openai.streaming import ClientGone
+from controlplane.chat.completions import PassedCompletion
+from controlplane.core.changes import CREDENTIALS, Changes
+from controlplane.identity.key_cache import KeyCache
+from controlplane.identity.models import KeyScope
+from controlplane.identity.principal import Principal
+from controlplane.serving.registry import registry
+from inference.endpoints import EngineKind
+
+Shape = type[ChatRequest] | type[CompletionRequest] | type[EmbeddingRequest] | type[RerankRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that an engine answers. `own`: fields that belong to it and may not be set at others."""
+
+    path: str
+    shape: Shape
+    kind: EngineKind
+    own: frozenset[str] = frozenset()
+
+
+CALLS = {
+    f"/v1/{call.path}": call
+    for call in (
+        Call("chat/completions", ChatRequest, "chat"),
+        Call("completions", CompletionRequest, "chat"),
+        Call("embeddings", EmbeddingRequest, "embedding"),
+        Call("rerank", RerankRequest, "rerank", frozenset({"documents"})),
+    )
+}
+
+
+@dataclass
+class Gateway:
+    """`behind` answers everything else. Start `run` beside it."""
+
+    behind: ASGIApp
+    keys: KeyCache = field(init=False)
+    changes: Changes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = KeyCache(trusted=lambda: self.changes.connected)
+        self.changes = Changes(channels={CREDENTIALS: self.keys.forget})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = (
+            CALLS.get(scope["path"].removeprefix(scope.get("root_path", "")))
+            if scope["type"] == "http"
+            else None
+        )
+        if call is None:
+            await self.behind(scope, receive, send)
+            return
+        if accepted := header(scope, b"accept-language"):
+            translation.activate(language_of(accepted))
+        reply = Reply(receive=receive, send=send)
+        try:
+            if scope["method"] != "POST":
+                raise method_not_allowed()
+            await self._answer(call, scope, reply, receive, send)
+        except ClientGone:
+            pass
+        except asyncio.CancelledError:
+            if not reply.hung_up:
+                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            await reply.problem(error)
+        finally:
+            reply.close()
+
+    async def _answer(self, call: Call, scope: Scope, reply: Reply, receive: Receive, send: Send) -> None:
+        principal = await self._principal(scope)
+        raw = await reply.body(most_bytes=MOST_BYTES, too_large=body_too_large(MOST_BYTES))
+        sent = _object(raw)
+        if call.shape is ChatRequest and _is_question(sent):
+            await self.behind(scope, _again(raw, receive), send)
+            return
+        try:
+            asked = call.shape.model_validate(sent)
+        except ValidationError as error:
+            raise invalid(error) from error
+        if isinstance(asked, ChatRequest):
+            check_messages(asked)
+        check_parameters(sent=sent, own=call.own)
+        await _passed(call, asked, sent, principal, reply)
+
+    async def _principal(self, scope: Scope) -> Principal:
+        scheme, _space, presented = header(scope, b"authorization").partition(" ")
+        presented = presented.strip()
+        if scheme.lower() != "bearer" or not presented:
+            raise credential_missing()
+        principal = self.keys.known(presented=presented) or await principal_of_credential(
+            presented=presented, keys=self.keys
+        )
+        if KeyScope.CHAT not in principal.scopes:
+            raise scope_missing(KeyScope.CHAT)
+        return principal
+
+
+async def _passed(
+    call: Call,
+    asked: ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest,
+    sent: dict[str, object],
+    principal: Principal,
+    reply: Reply,
+) -> None:
+    streamed = bool(getattr(asked, "stream", False))
+    passage = Passage(
+        path=call.path,
+        body={name: value for name, value in sent.items() if name != "karez"},
+        model=asked.model,
+        streamed=streamed,
+        wants_usage=streamed and getattr(asked, "wants_usage", False),
+    )
+    engines = registry()
+    completion = None
+    replicas = await replicas_of(engines, name=asked.model, kind=call.kind, principal=principal)
+    if call.kind == "chat":
+        completion = PassedCompletion(principal=principal, model=asked.model, kind=call.path)
+        await completion.begin()
+    reply.watch()
+    if streamed:
+        reply.stream()
+    try:
+        passing = Passing(registry=engines, passage=passage, reply=reply, completion=completion)
+        await passing.run(replicas=replicas)
+    except Exception as error:
+        if completion:
+            completion.failure = error
+        raise
+    finally:
+        if completion:
+            completion.settle_in_background()
+
+
+def _object(raw: bytes) -> dict[str, object]:
+    try:
+        sent = orjson.loads(raw)
+    except ValueError as error:
+        raise BadRequest(
+            code="invalid_json", detail=_("The body is not JSON: %(error)s") % {"error": error}
+        ) from error
+    if not isinstance(sent, dict):
+        raise BadRequest(code="invalid_json", detail=_("The body must be a JSON object."))
+    return sent
+
+
+def _is_question(sent: dict[str, object]) -> bool:
+    """Whether it is answered from documents. What is malformed in it, the application behind tells."""
+    model = sent.get("model")
+    return sent.get("karez") is not None or (isinstance(model, str) and model.startswith(ASSISTANT_PREFIX))
+
+
+def _again(raw: bytes, receive: Receive) -> Receive:
+    """A `receive` for somebody who has not seen the body yet."""
+    pending = [{"type": "http.request", "body": raw, "more_body": False}]
+
+    async def replayed() -> dict[str, object]:
+        return pending.pop() if pending else dict(await receive())
+
+    return replayed

@@ -1,0 +1,119 @@
+"""Requests that go to an engine as they are: only the reasoning is put where every client finds it, and the model goes by the
+name that was asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controlplane.api.openai.replies import Reply
+from controlplane.chat.completions import PassedCompletion
+from controlplane.serving.registry import Registry, engine_unavailable
+from inference.endpoints import EngineEndpoint, reasons
+from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
+from inference.gateway.normalise import StreamNormaliser, forwarded_body, normalise_whole
+from inference.gateway.target import target_of
+from inference.gateway.upstream import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One request on its way: where to, and under which name the client knows the model."""
+
+    path: str
+    body: Mapping[str, Any]
+    model: str
+    streamed: bool = False
+    wants_usage: bool = False
+
+
+class Passing:
+    """Carries one passage to an engine, and its answer back.
+
+    Another replica is tried only while nothing of an answer has been sent on.
+    """
+
+    def __init__(
+        self, *, registry: Registry, passage: Passage, reply: Reply, completion: PassedCompletion | None
+    ) -> None:
+        self._registry = registry
+        self._pool = registry.pool()
+        self._passage = passage
+        self._reply = reply
+        self._completion = completion
+        self._answered = False
+
+    async def run(self, *, replicas: Sequence[EngineEndpoint]) -> None:
+        """Raises the EngineError family, before the response begins or in the middle of it."""
+        failure: EngineError | None = None
+        for engine in replicas:
+            try:
+                if self._passage.streamed:
+                    await self._stream(engine)
+                else:
+                    await self._whole(engine)
+                return
+            except EngineError as error:
+                failure = error
+                # One that was still writing is slow, not broken, and another replica would take as long.
+                if (
+                    self._answered
+                    or not isinstance(error, EngineUnavailable)
+                    or isinstance(error, AnswerTimeout)
+                ):
+                    raise
+                self._registry.set_aside(endpoint=engine)
+        raise failure or engine_unavailable()
+
+    async def _whole(self, engine: EngineEndpoint) -> None:
+        limits = self._pool.limits
+        exchange = await self._send(engine, within=limits.whole, limit=f"no answer in {limits.whole:g} s")
+        try:
+            raw = await exchange.whole(most_bytes=limits.answer_bytes)
+        finally:
+            exchange.end()
+        answer, usage = normalise_whole(
+            raw=raw, where=engine.base_url, model=self._passage.model, preopened=preopened(engine)
+        )
+        if self._completion:
+            self._completion.given(usage=usage, engine=engine.name)
+        await self._reply.json(answer)
+
+    async def _stream(self, engine: EngineEndpoint) -> None:
+        limits, reply = self._pool.limits, self._reply
+        exchange = await self._send(
+            engine, within=limits.first_token, limit=f"no first token in {limits.first_token:g} s"
+        )
+        normaliser = StreamNormaliser(
+            where=engine.base_url,
+            model=self._passage.model,
+            wants_usage=self._passage.wants_usage,
+            preopened=preopened(engine),
+        )
+        try:
+            while data := await exchange.read():
+                if events := normaliser.feed(data):
+                    self._answered = True
+                    await reply.events(events)
+                    exchange.expect(within=limits.idle, limit=f"silent for {limits.idle:g} s")
+            last = normaliser.finish()
+        finally:
+            exchange.end()
+            if self._completion:
+                self._completion.usage = normaliser.usage
+        if self._completion:
+            self._completion.given(usage=normaliser.usage, engine=engine.name)
+        await reply.events(last)
+        await reply.end()
+
+    async def _send(self, engine: EngineEndpoint, *, within: float, limit: str) -> Exchange:
+        passage = self._passage
+        body = forwarded_body(body=passage.body, model=engine.model, stream=passage.streamed)
+        return await self._pool.send(
+            target=target_of(endpoint=engine), path=passage.path, body=body, within=within, limit=limit
+        )
+
+
+def preopened(engine: EngineEndpoint) -> bool:
+    """Whether the text of its answers begins inside the reasoning."""
+    given = engine.preopened_reasoning
+    return reasons(model=engine.model) if given is None else given

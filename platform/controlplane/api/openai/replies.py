@@ -1,0 +1,167 @@
+"""Answers of the data plane, written to ASGI without a framework between: whole ones, and streams that show signs of life."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from controlplane.api.openai.errors import error_event, error_headers, error_object, problem_of, status_of
+from controlplane.api.openai.streaming import (
+    GRACE_SECONDS,
+    KEEP_ALIVE,
+    KEEP_ALIVE_SECONDS,
+    STREAM_HEADERS,
+    ClientGone,
+)
+from controlplane.core.problems import Problem
+
+_JSON = (b"content-type", b"application/json")
+
+
+class Reply:
+    """To one request. Whoever works for it runs inside `watched`, and is cancelled when the client hangs up."""
+
+    def __init__(self, *, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._begun = False
+        self._busy = False
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._sign: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._gone = False
+
+    @property
+    def begun(self) -> bool:
+        """The status is out: what goes wrong now can only be the last event of the stream."""
+        return self._begun
+
+    async def body(self, *, most_bytes: int, too_large: Problem) -> bytes:
+        """What the client sent. Raises `too_large`, and ClientGone when it hung up meanwhile."""
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            if len(body) > most_bytes:
+                raise too_large
+            return body
+        parts, size = [body], len(body)
+        while message.get("more_body"):
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most_bytes:
+                raise too_large
+        return b"".join(parts)
+
+    def watch(self) -> None:
+        """From now on the task that calls this is cancelled when the client hangs up; see `hung_up`."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._watch = asyncio.ensure_future(self._hang_up(task))
+
+    @property
+    def hung_up(self) -> bool:
+        """The client is gone: that is why the task was cancelled."""
+        return self._gone
+
+    async def json(
+        self, content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """The whole response."""
+        payload = orjson.dumps(content)
+        given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        head = [_JSON, (b"content-length", b"%d" % len(payload)), *given]
+        self._begun = True
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+        await self._send({"type": "http.response.body", "body": payload})
+
+    async def problem(self, error: Exception) -> None:
+        """The error, in the active language, as the state of the response allows."""
+        found = problem_of(error)
+        self._disarm()
+        if self._sign is not None:
+            await self._sign
+        if self._begun:
+            await self._send({"type": "http.response.body", "body": error_event(found), "more_body": True})
+            await self.end()
+        else:
+            await self.json(error_object(found), status=status_of(found), headers=error_headers(found))
+
+    def stream(self) -> None:
+        """A stream will follow: when it is late, the client gets signs of life."""
+        self._arm(GRACE_SECONDS)
+
+    async def events(self, data: bytes) -> None:
+        """A part of the stream. Waits while the client reads more slowly than the engine writes."""
+        if self._sign is not None:
+            await self._sign
+        if not self._begun:
+            await self._begin()
+        self._busy = True
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._busy = False
+        self._arm(KEEP_ALIVE_SECONDS)
+
+    async def end(self) -> None:
+        """The stream's end."""
+        self._disarm()
+        await self._send({"type": "http.response.body", "body": b""})
+
+    def close(self) -> None:
+        """Nothing is watched any more. Always to be called."""
+        self._disarm()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    async def _begin(self) -> None:
+        self._begun = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+
+    def _arm(self, seconds: float) -> None:
+        self._due = asyncio.get_running_loop().time() + seconds
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(self._due, self._look)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        if not self._busy and self._due <= loop.time():
+            self._sign = asyncio.ensure_future(self._sign_of_life())
+            self._due = loop.time() + KEEP_ALIVE_SECONDS
+        self._timer = loop.call_at(max(self._due, loop.time() + 1.0), self._look)
+
+    async def _sign_of_life(self) -> None:
+        try:
+            if not self._begun:
+                await self._begin()
+            await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+        except OSError:
+            pass  # the watch tells of it
+        finally:
+            self._sign = None
+
+    async def _hang_up(self, task: "asyncio.Task[Any]") -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        task.cancel()
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of that name; empty without."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return next((value.decode("latin-1") for key, value in headers if key == name), "")

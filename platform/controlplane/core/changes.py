@@ -1,0 +1,63 @@
+"""Hearing from the database that something has changed, the moment it is committed.
+
+PostgreSQL's LISTEN and NOTIFY: triggers notify, so no way of changing a row can forget to. What hangs on it may keep in memory
+what it read, as long as `connected` holds.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+_WHERE = ("host", "port", "dbname", "user", "password")
+_HOW = ("connect_timeout", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs")
+
+CREDENTIALS = "karez_credentials"
+
+
+class Changes:
+    """One connection that listens on channels. What is called for a channel is also called whenever the connection is made
+    anew: in between, notices may have been missed."""
+
+    def __init__(self, *, channels: Mapping[str, Callable[[], None]]) -> None:
+        self._channels = dict(channels)
+        self.connected = False
+
+    async def run(self) -> None:
+        """Listen until cancelled, through every restart of the database."""
+        while True:
+            try:
+                await self._listen()
+            except psycopg.Error as error:
+                log.warning("the database's notices are not heard: %s", error)
+            finally:
+                self.connected = False
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        listening = await psycopg.AsyncConnection.connect(_address(), autocommit=True)
+        async with listening:
+            for channel in self._channels:
+                await listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self.connected = True
+            for changed in self._channels.values():
+                changed()
+            while True:
+                async for notice in listening.notifies(timeout=_LOOK_SECONDS):
+                    self._channels[notice.channel]()
+                # Nothing else would tell that the server's machine is gone.
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await listening.execute("SELECT 1")
+
+
+def _address() -> str:
+    given = connection.get_connection_params()
+    return make_conninfo(**{name: given[name] for name in _WHERE + _HOW if given.get(name)})
