@@ -35,7 +35,9 @@ PUBLISHED = {"proxy"}
 ONE_SHOT = {"roles", "migrate", "fetch-model"}
 # What the pieces that are no Django read for themselves.
 OTHER_VARIABLES = {
-    "proxy": {f"KAREZ_PROXY_{name}" for name in ("ADDRESS", "TLS", "HSTS", "TRUSTED", "WEB", "CHAT")},
+    "proxy": {
+        f"KAREZ_PROXY_{name}" for name in ("ADDRESS", "TLS", "HSTS", "TRUSTED", "WEB", "GATEWAY", "CHAT")
+    },
     "chat": {"KAREZ_CONTROL_URL", "KAREZ_URL_PREFIX", "KAREZ_STATE_DIR"},
     "roles": {"KAREZ_SUPERUSER_DATABASE_URL", "KAREZ_OWNER_DATABASE_URL"},
     "engine-gpu": {"KAREZ_GPU_ARGUMENTS"},

@@ -37,6 +37,16 @@ def web(*, host: str, port: int) -> Command:
     return "-m", "uvicorn", "controlplane.asgi:application", *listen, *stop, *heads
 
 
+def gateway(*, host: str, port: int) -> Command:
+    """The same application in processes of its own, for `/v1`: no page or report of the console holds a token up there."""
+    return *web(host=host, port=port), "--no-access-log"
+
+
+def ledger() -> Command:
+    """One a machine: it reads what the processes there have noted."""
+    return "manage.py", "ledger"
+
+
 def worker(*, short_name: str, queues: str, processes: int) -> Command:
     pool = ("-Q", queues, "-c", str(processes), "--pool", "prefork")
     quiet = ("--without-gossip", "--without-mingle", "-l", "INFO")

@@ -22,13 +22,14 @@ from deploy.embedded.state import Secrets, State
 
 WORKER_STOP_SECONDS = 9.0  # a warm shutdown: the task under way may end; a killed one is given out again
 MODEL_STOP_SECONDS = 1.0  # nothing to save
+LEDGER_STOP_SECONDS = 2.0  # what it does not get to is taken at the next start
 ENGINE_START_SECONDS = 180.0  # a gigabyte from a slow disk
 WORKER_SILENT_SECONDS = 30.0
 
 # Ended in this order; within a stage together. The seconds add up to at most 15.
 STOP_STAGES = (
-    ("web", "beat", "worker-parse", "worker-embed"),
-    ("engine", "embedding", "valkey"),
+    ("web", "gateway", "beat", "worker-parse", "worker-embed"),
+    ("engine", "embedding", "valkey", "ledger"),
     ("postgres",),
 )
 
@@ -144,10 +145,22 @@ class Children:
         ready = http_ok(port=port, path="/healthz", below=500)
         return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=f"{LOOPBACK}:{port}")
 
-    def platform(self, *, web_port: int) -> tuple[Process, ...]:
+    def gateway(self, *, port: int) -> Process:
+        process = self._python(name="gateway", arguments=commands.gateway(host=LOOPBACK, port=port))
+        ready = http_ok(port=port, path="/healthz", below=500)
+        return replace(process, ready=ready, stop_seconds=WEB_STOP_SECONDS, note=f"{LOOPBACK}:{port}")
+
+    def ledger(self) -> Process:
+        return replace(
+            self._python(name="ledger", arguments=commands.ledger()), stop_seconds=LEDGER_STOP_SECONDS
+        )
+
+    def platform(self, *, web_port: int, gateway_port: int) -> tuple[Process, ...]:
         """What needs the database, and everything before it."""
         return (
             self.web(port=web_port),
+            self.gateway(port=gateway_port),
+            self.ledger(),
             self.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
             self.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
             self.beat(),

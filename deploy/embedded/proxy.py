@@ -27,7 +27,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`web` and `chat` are HOST:PORT; the proxy writes below `directory` and nowhere else.
+    """`web`, `gateway` and `chat` are HOST:PORT; the proxy writes below `directory` and nowhere else.
 
     `trusted`: addresses and networks of proxies that stand in front of it. What they say in X-Forwarded-For is
     kept, and their own address added; what anybody else says of itself is dropped. `hsts_seconds`: how long browsers,
@@ -40,6 +40,7 @@ class Proxy:
     port: int
     prefix: str
     web: str
+    gateway: tuple[str, ...] = ()
     chat: tuple[str, ...] = ()
     certificate: Certificate | None = None
     trusted: tuple[str, ...] = ()
@@ -63,6 +64,8 @@ class Proxy:
             if self.trusted
             else "",
             "KAREZ_PROXY_WEB": self.web,
+            # The web process answers /v1 too.
+            "KAREZ_PROXY_GATEWAY": " ".join(self.gateway or (self.web,)),
             # Without chat processes the platform says that there is nothing at /chat.
             "KAREZ_PROXY_CHAT": " ".join(self.chat or (self.web,)),
             "KAREZ_URL_PREFIX": self.prefix,

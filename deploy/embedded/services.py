@@ -89,7 +89,9 @@ def valkey_process(*, valkey: Valkey, state: State) -> Process:
     )
 
 
-def make_proxy(*, settings: Settings, state: State, web_port: int, chat_ports: tuple[int, ...]) -> Proxy:
+def make_proxy(
+    *, settings: Settings, state: State, web_port: int, gateway_port: int, chat_ports: tuple[int, ...]
+) -> Proxy:
     return Proxy(
         binary=find_caddy(settings.caddy_binary),
         directory=state.folder("proxy"),
@@ -97,6 +99,7 @@ def make_proxy(*, settings: Settings, state: State, web_port: int, chat_ports: t
         port=settings.port,
         prefix=settings.url_prefix,
         web=f"{LOOPBACK}:{web_port}",
+        gateway=(f"{LOOPBACK}:{gateway_port}",),
         chat=tuple(f"{LOOPBACK}:{port}" for port in chat_ports),
         certificate=settings.certificate,
         trusted=settings.trusted_proxies,

@@ -1,7 +1,7 @@
 """The whole start, step by step: what waits for what, and what runs meanwhile.
 
 postgres ─▶ roles ─▶ migrate ─┬▶ workers, beat ─┬▶ demonstration tenant ─▶ first question ─▶ ready
-valkey ───────────────────────┼▶ web ───────────┘                            │
+valkey ───────────────────────┼▶ web, gateway ──┘                            │
 embedding ────────────────────┘                                              │
 model ─▶ engine, proxy, chat ────────────────────────────────────────────────┘
 """
@@ -35,7 +35,7 @@ from deploy.embedded.settings import Settings
 from deploy.embedded.state import State
 from deploy.embedded.supervisor import Supervisor
 
-PORT_NAMES = ("postgres", "valkey", "embedding", "engine", "web")
+PORT_NAMES = ("postgres", "valkey", "embedding", "engine", "web", "gateway")
 MODEL_SUFFIX = ".gguf"
 ANSWERED = "first-question-answered"
 WITHOUT_ENGINE = "none: answers quote the best passages instead"
@@ -85,7 +85,9 @@ class Stack:
             await asyncio.gather(
                 *(
                     self._supervisor.start(process)
-                    for process in children.platform(web_port=self._ports["web"])
+                    for process in children.platform(
+                        web_port=self._ports["web"], gateway_port=self._ports["gateway"]
+                    )
                 )
             )
             if self._settings.demo:
@@ -196,6 +198,7 @@ class Stack:
             settings=self._settings,
             state=self._state,
             web_port=self._ports["web"],
+            gateway_port=self._ports["gateway"],
             chat_ports=tuple(self._ports[name] for name in self._chats),
         )
         await self._supervisor.start(proxy_process(proxy=proxy, state=self._state))
@@ -230,7 +233,9 @@ class Stack:
         await self._run(self._children(urls=urls).migrate(owner_environment=owner))
 
     async def _go_on_without_engine(self, urls: Urls) -> None:
-        processes = self._children(urls=urls).platform(web_port=self._ports["web"])
+        processes = self._children(urls=urls).platform(
+            web_port=self._ports["web"], gateway_port=self._ports["gateway"]
+        )
         await asyncio.gather(*(self._supervisor.replace(process) for process in processes))
 
     async def _ask_first_question(self, children: Children) -> None:

@@ -31,6 +31,8 @@ def test_commands_are_those_of_the_embedded_start(services: dict[str, Any]) -> N
     model = "/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
     expected = {
         "web": commands.web(**EVERYWHERE),
+        "gateway": commands.gateway(**EVERYWHERE),
+        "ledger": commands.ledger(),
         "chat": commands.chat(**EVERYWHERE),
         "worker-parse": commands.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
         "worker-embed": commands.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
@@ -53,6 +55,8 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
     here = {"host": "127.0.0.1", "port": 1}
     expected = {
         "web": commands.web(**here),
+        "gateway": commands.gateway(**here),
+        "ledger": commands.ledger(),
         "chat": commands.chat(**here),
         "worker-parse": commands.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
         "worker-embed": commands.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
@@ -67,13 +71,16 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
         children.engine(model="m", port=1),
         children.chat(name="chat", port=1, web_port=2),
     )
-    started = {process.name: process.command[1:] for process in (*children.platform(web_port=1), *others)}
+    started = {
+        process.name: process.command[1:]
+        for process in (*children.platform(web_port=1, gateway_port=1), *others)
+    }
     assert expected.items() <= started.items()
 
 
 def test_every_platform_process_of_the_embedded_start_is_a_service(services: dict[str, Any]) -> None:
     embedded = {
-        *("web", "chat", "worker-parse", "worker-embed", "beat", "migrate"),
+        *("web", "gateway", "ledger", "chat", "worker-parse", "worker-embed", "beat", "migrate"),
         *("embedding", "postgres", "valkey", "proxy"),
     }
     assert embedded <= services.keys()
@@ -125,7 +132,7 @@ def test_the_platform_is_given_every_setting_that_the_embedded_start_gives(servi
     # The port is the container's own; the directory and the settings module are the image's.
     elsewhere = {"KAREZ_PORT", "KAREZ_STATE_DIR"}
     wanted = {name for name in given if name.startswith("KAREZ_")} - elsewhere
-    for service in ("web", "worker-parse", "worker-embed", "beat", "migrate"):
+    for service in ("web", "gateway", "ledger", "worker-parse", "worker-embed", "beat", "migrate"):
         names = {name.removesuffix("_FILE") for name in services[service]["environment"]}
         assert wanted <= names, service
 
@@ -141,7 +148,7 @@ def test_each_service_is_given_the_secrets_it_needs_and_no_other(services: dict[
     }
     held = {name: set(service.get("secrets", ())) for name, service in services.items()}
     assert held == {
-        **dict.fromkeys(("web", "worker-parse", "worker-embed", "beat"), platform),
+        **dict.fromkeys(("web", "gateway", "ledger", "worker-parse", "worker-embed", "beat"), platform),
         "migrate": platform - {"database_url"} | {"owner_database_url"},
         "roles": {"superuser_database_url", "owner_database_url", "database_url"},
         "embedding": {"embedding_api_key"},
@@ -157,7 +164,7 @@ def test_a_store_of_documents_is_known_to_all_who_read_or_write_them() -> None:
     overlay = read_compose(ROOT / "deploy/compose/s3.yml")
     services = merged(load(), Interpolation(variables={"KAREZ_S3_BUCKET": "b"}).tree(overlay))["services"]
     holders = {name for name, service in services.items() if "s3_secret_key" in service.get("secrets", ())}
-    assert holders == {"web", "worker-parse", "worker-embed"}
+    assert holders == {"web", "gateway", "worker-parse", "worker-embed"}
     assert {services[name]["environment"]["KAREZ_S3_BUCKET"] for name in holders} == {"b"}
     # Those of the file below are still there.
     assert all("KAREZ_BASE_URL" in services[name]["environment"] for name in holders)
@@ -171,9 +178,10 @@ def test_who_can_reach_whom(services: dict[str, Any]) -> None:
     }
     assert on == {
         "edge": {"proxy", "fetch-model"},
-        "front": {"proxy", "web", "chat"},
-        "data": {"web", "worker-parse", "worker-embed", "beat", "roles", "migrate", "postgres", "valkey"},
-        "models": {"web", "worker-parse", "worker-embed", "embedding", "engine-cpu", "engine-gpu"},
+        "front": {"proxy", "web", "gateway", "chat"},
+        "data": {"web", "gateway", "ledger", "worker-parse", "worker-embed", "beat", "migrate"}
+        | {"roles", "postgres", "valkey"},
+        "models": {"web", "gateway", "worker-parse", "worker-embed", "embedding", "engine-cpu", "engine-gpu"},
     }
     inside = {name for name, network in compose["networks"].items() if network.get("internal")}
     assert inside == {"front", "data", "models"}

@@ -200,18 +200,21 @@ def test_only_the_address_that_was_asked_for_listens(proxy: Proxy, start: Start)
         socket.create_connection(("::1", proxy.port), timeout=2)
 
 
-def test_chat_goes_to_the_chat_process_and_the_rest_to_the_web_process(
+def test_chat_and_the_openai_protocol_have_processes_of_their_own(
     proxy: Proxy, start: Start, cleanup: ExitStack
 ) -> None:
     chat, _ = make_backend(cleanup, "chat")
-    base = start(replace(proxy, prefix="/llm", chat=(chat,)))
+    gateway, _ = make_backend(cleanup, "gateway")
+    base = start(replace(proxy, prefix="/llm", chat=(chat,), gateway=(gateway,)))
     for path, backend in {
         "/chat": "chat",
         "/chat/": "chat",
         "/chat/gradio_api/queue/data?session_hash=1": "chat",
         "/chats": "web",
         "/": "web",
-        "/v1/models": "web",
+        "/v1/models": "gateway",
+        "/v1": "web",
+        "/api/v1/me": "web",
         "/static/x.css": "web",
     }.items():
         told = get(base + path).json()

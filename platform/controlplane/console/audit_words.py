@@ -92,6 +92,8 @@ _SENTENCES: dict[str, Promise] = {
     "answer.refused": _("got no answer: the documents do not hold it"),
     "answer.stopped": _("stopped an answer"),
     "answer.failed": _("got no answer: %(reason)s"),
+    "answer.rejected": _("was refused an answer: %(reason)s"),
+    "answer.interrupted": _("lost an answer when its process ended"),
     "answer.superseded": _("had an answer replaced by another"),
     "conversation.created": _("began a conversation with %(assistant)s"),
     "conversation.renamed": _("renamed a conversation"),

@@ -23,15 +23,16 @@ class Principal:
     `clearances` holds the departments that may be read, each with the highest secrecy that may be read there; like
     `write_departments` and `admin_departments` it is already widened to everything beneath the departments of the
     memberships or of the key. `is_admin`: administers the whole tenant, from the root of its departments down.
-    `belongs`: the departments of the memberships or of the key, with all those above them.
-    `by_token`: a chat acts for the person, with what `lent` leaves of their rights. `suspension`: of the organisation that
-    the request is about, where the principal then holds nothing.
+    `department_id`: the one that a key was made for. `belongs`: the departments of the memberships or of the key, with all
+    those above them. `by_token`: a chat acts for the person, with what `lent` leaves of their rights. `suspension`: of the
+    organisation that the request is about, where the principal then holds nothing.
     """
 
     actor: str
     tenant_id: UUID | None
     name: str
     user_id: UUID | None = None
+    department_id: UUID | None = None
     clearances: Mapping[UUID, Secrecy] = field(default_factory=dict)
     belongs: frozenset[UUID] = field(default_factory=frozenset)
     write_departments: frozenset[UUID] = field(default_factory=frozenset)

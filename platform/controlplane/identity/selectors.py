@@ -58,6 +58,7 @@ def _of_key(key: ApiKey) -> Principal:
         actor=f"key:{key.pk}",
         tenant_id=key.tenant_id,
         name=key.name,
+        department_id=key.department_id,
         clearances=dict.fromkeys(departments, Secrecy(key.clearance)),
         belongs=tree.line([key.department_id]),
         write_departments=departments if KeyScope.DOCUMENTS_WRITE in scopes else frozenset(),

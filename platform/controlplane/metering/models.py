@@ -55,3 +55,36 @@ class UsageProgress(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant"], name="metering_progress_once")]
+
+
+class LedgerEntry(TenantModel):
+    """One request of the data plane, given or not; `id` is the request's. Written once (`metering.ledger`), never changed.
+
+    `department_id` is no foreign key: an entry may be written after its department is gone. `created_at` is when it was
+    written. Times are milliseconds since the admission.
+    """
+
+    department_id = models.UUIDField()
+    actor = models.CharField(max_length=64)
+    end_user = models.CharField(max_length=200, blank=True)
+    call = models.CharField(max_length=32)
+    model = models.CharField(max_length=200)
+    deployment = models.CharField(max_length=200, blank=True)
+    is_streamed = models.BooleanField()
+    outcome = models.CharField(max_length=16)
+    code = models.CharField(max_length=64, blank=True)
+    prompt_tokens = models.PositiveIntegerField()
+    cached_tokens = models.PositiveIntegerField()
+    completion_tokens = models.PositiveIntegerField()
+    reasoning_tokens = models.PositiveIntegerField()
+    is_estimated = models.BooleanField()
+    queue_ms = models.PositiveIntegerField()
+    first_token_ms = models.PositiveIntegerField(null=True)
+    total_ms = models.PositiveIntegerField(null=True)
+    admitted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="metering_ledger_newest"),
+            models.Index(fields=["tenant", "department_id", "-id"], name="metering_ledger_department"),
+        ]

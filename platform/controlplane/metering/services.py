@@ -12,7 +12,7 @@ from controlplane.core.scope import tenant_scope
 from controlplane.identity.principal import Principal
 from controlplane.metering.aggregation import count_messages
 from controlplane.metering.figures import FIELDS, NOTHING, Counted, Figures
-from controlplane.metering.models import HourlyUsage, UsageProgress
+from controlplane.metering.models import HourlyUsage, LedgerEntry, UsageProgress
 from controlplane.metering.selectors import changed_hours, figures_of, first_hour, stored_usage
 from controlplane.metering.spans import HOUR, UsageQuery, hour_of
 
@@ -122,6 +122,9 @@ def usage_move(*, tenant_id: UUID, department_id: UUID, to_id: UUID) -> None:
         own.filter(pk__in=gone).delete()
         leaving.update(department_id=to_id)
         HourlyUsage.objects.bulk_create([_row(tenant_id, one) for one in merged], batch_size=1000)
+        LedgerEntry.objects.filter(tenant_id=tenant_id, department_id=department_id).update(
+            department_id=to_id
+        )
 
 
 def _place(row: HourlyUsage) -> tuple[datetime, UUID | None, str]:

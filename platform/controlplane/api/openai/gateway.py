@@ -5,6 +5,7 @@ What is answered from documents, the lists and the probes go on to the applicati
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from django.utils import translation
@@ -23,21 +24,27 @@ from controlplane.api.openai.bodies import (
     invalid,
 )
 from controlplane.api.openai.conversation import ASSISTANT_PREFIX, check_messages
-from controlplane.api.openai.errors import BadRequest, body_too_large, method_not_allowed, scope_missing
+from controlplane.api.openai.errors import (
+    BadRequest,
+    body_too_large,
+    method_not_allowed,
+    problem_of,
+    scope_missing,
+)
 from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.names import replicas_of
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.replies import Reply, header
 from controlplane.api.openai.streaming import ClientGone
-from controlplane.chat.completions import PassedCompletion
 from controlplane.core.changes import CREDENTIALS, Changes
 from controlplane.identity.key_cache import KeyCache
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
+from controlplane.metering.meter import Meter
 from controlplane.serving.registry import registry
 from inference.endpoints import EngineKind
 
-Shape = type[ChatRequest] | type[CompletionRequest] | type[EmbeddingRequest] | type[RerankRequest]
+Asked = ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Call:
     """A call that an engine answers. `own`: fields that belong to it and may not be set at others."""
 
     path: str
-    shape: Shape
+    shape: type[Asked]
     kind: EngineKind
     own: frozenset[str] = frozenset()
 
@@ -101,19 +108,23 @@ class Gateway:
 
     async def _answer(self, call: Call, scope: Scope, reply: Reply, receive: Receive, send: Send) -> None:
         principal = await self._principal(scope)
-        raw = await reply.body(most_bytes=MOST_BYTES, too_large=body_too_large(MOST_BYTES))
-        sent = _object(raw)
-        if call.shape is ChatRequest and _is_question(sent):
-            await self.behind(scope, _again(raw, receive), send)
-            return
+        sent: dict[str, Any] = {}
+        meter: Meter | None = None
         try:
-            asked = call.shape.model_validate(sent)
-        except ValidationError as error:
-            raise invalid(error) from error
-        if isinstance(asked, ChatRequest):
-            check_messages(asked)
-        check_parameters(sent=sent, own=call.own)
-        await _passed(call, asked, sent, principal, reply)
+            raw = await reply.body(most_bytes=MOST_BYTES, too_large=body_too_large(MOST_BYTES))
+            sent = _object(raw)
+            if call.shape is ChatRequest and _is_question(sent):
+                await self.behind(scope, _again(raw, receive), send)
+                return
+            meter = _meter(call, sent, principal)
+            await self._passed(call, sent, principal, reply, meter)
+        except (ClientGone, asyncio.CancelledError):
+            (meter or _meter(call, sent, principal)).settle(outcome="stopped")
+            raise
+        except Exception as error:
+            problem = problem_of(error)
+            (meter or _meter(call, sent, principal)).failed(problem)
+            raise problem from error
 
     async def _principal(self, scope: Scope) -> Principal:
         scheme, _space, presented = header(scope, b"authorization").partition(" ")
@@ -127,44 +138,50 @@ class Gateway:
             raise scope_missing(KeyScope.CHAT)
         return principal
 
+    async def _passed(
+        self, call: Call, sent: dict[str, Any], principal: Principal, reply: Reply, meter: Meter
+    ) -> None:
+        asked = _checked(call, sent)
+        engines = registry()
+        streamed = bool(getattr(asked, "stream", False))
+        passage = Passage(
+            path=call.path,
+            body={name: value for name, value in sent.items() if name != "karez"},
+            model=asked.model,
+            streamed=streamed,
+            wants_usage=streamed and getattr(asked, "wants_usage", False),
+        )
+        replicas = await replicas_of(engines, name=asked.model, kind=call.kind, principal=principal)
+        reply.watch()
+        if streamed:
+            reply.stream()
+        await Passing(registry=engines, passage=passage, reply=reply, meter=meter).run(replicas=replicas)
 
-async def _passed(
-    call: Call,
-    asked: ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest,
-    sent: dict[str, object],
-    principal: Principal,
-    reply: Reply,
-) -> None:
-    streamed = bool(getattr(asked, "stream", False))
-    passage = Passage(
-        path=call.path,
-        body={name: value for name, value in sent.items() if name != "karez"},
-        model=asked.model,
-        streamed=streamed,
-        wants_usage=streamed and getattr(asked, "wants_usage", False),
+
+def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:
+    model, user = sent.get("model"), sent.get("user")
+    return Meter(
+        principal=principal,
+        call=call.path,
+        model=model if isinstance(model, str) else "",
+        end_user=user if isinstance(user, str) else "",
+        streamed=bool(sent.get("stream")),
     )
-    engines = registry()
-    completion = None
-    replicas = await replicas_of(engines, name=asked.model, kind=call.kind, principal=principal)
-    if call.kind == "chat":
-        completion = PassedCompletion(principal=principal, model=asked.model, kind=call.path)
-        await completion.begin()
-    reply.watch()
-    if streamed:
-        reply.stream()
+
+
+def _checked(call: Call, sent: dict[str, Any]) -> Asked:
+    """Raises InvalidInput naming the field."""
     try:
-        passing = Passing(registry=engines, passage=passage, reply=reply, completion=completion)
-        await passing.run(replicas=replicas)
-    except Exception as error:
-        if completion:
-            completion.failure = error
-        raise
-    finally:
-        if completion:
-            completion.settle_in_background()
+        asked = call.shape.model_validate(sent)
+    except ValidationError as error:
+        raise invalid(error) from error
+    if isinstance(asked, ChatRequest):
+        check_messages(asked)
+    check_parameters(sent=sent, own=call.own)
+    return asked
 
 
-def _object(raw: bytes) -> dict[str, object]:
+def _object(raw: bytes) -> dict[str, Any]:
     try:
         sent = orjson.loads(raw)
     except ValueError as error:
@@ -176,7 +193,7 @@ def _object(raw: bytes) -> dict[str, object]:
     return sent
 
 
-def _is_question(sent: dict[str, object]) -> bool:
+def _is_question(sent: dict[str, Any]) -> bool:
     """Whether it is answered from documents. What is malformed in it, the application behind tells."""
     model = sent.get("model")
     return sent.get("karez") is not None or (isinstance(model, str) and model.startswith(ASSISTANT_PREFIX))
@@ -186,7 +203,7 @@ def _again(raw: bytes, receive: Receive) -> Receive:
     """A `receive` for somebody who has not seen the body yet."""
     pending = [{"type": "http.request", "body": raw, "more_body": False}]
 
-    async def replayed() -> dict[str, object]:
+    async def replayed() -> dict[str, Any]:
         return pending.pop() if pending else dict(await receive())
 
     return replayed

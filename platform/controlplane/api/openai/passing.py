@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.api.openai.replies import Reply
-from controlplane.chat.completions import PassedCompletion
+from controlplane.metering.meter import Meter
 from controlplane.serving.registry import Registry, engine_unavailable
 from inference.endpoints import EngineEndpoint, reasons
 from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
@@ -32,20 +32,19 @@ class Passing:
     Another replica is tried only while nothing of an answer has been sent on.
     """
 
-    def __init__(
-        self, *, registry: Registry, passage: Passage, reply: Reply, completion: PassedCompletion | None
-    ) -> None:
+    def __init__(self, *, registry: Registry, passage: Passage, reply: Reply, meter: Meter) -> None:
         self._registry = registry
         self._pool = registry.pool()
         self._passage = passage
         self._reply = reply
-        self._completion = completion
+        self._meter = meter
         self._answered = False
 
     async def run(self, *, replicas: Sequence[EngineEndpoint]) -> None:
         """Raises the EngineError family, before the response begins or in the middle of it."""
         failure: EngineError | None = None
         for engine in replicas:
+            self._meter.dispatch(deployment=engine.name)
             try:
                 if self._passage.streamed:
                     await self._stream(engine)
@@ -74,8 +73,8 @@ class Passing:
         answer, usage = normalise_whole(
             raw=raw, where=engine.base_url, model=self._passage.model, preopened=preopened(engine)
         )
-        if self._completion:
-            self._completion.given(usage=usage, engine=engine.name)
+        self._meter.counted(usage=usage, pieces=0)
+        self._meter.settle(outcome="given")
         await self._reply.json(answer)
 
     async def _stream(self, engine: EngineEndpoint) -> None:
@@ -91,17 +90,17 @@ class Passing:
         )
         try:
             while data := await exchange.read():
-                if events := normaliser.feed(data):
+                events = normaliser.feed(data)
+                self._meter.counted(usage=normaliser.usage, pieces=normaliser.pieces)
+                if events:
                     self._answered = True
                     await reply.events(events)
                     exchange.expect(within=limits.idle, limit=f"silent for {limits.idle:g} s")
             last = normaliser.finish()
         finally:
             exchange.end()
-            if self._completion:
-                self._completion.usage = normaliser.usage
-        if self._completion:
-            self._completion.given(usage=normaliser.usage, engine=engine.name)
+        self._meter.counted(usage=normaliser.usage, pieces=normaliser.pieces)
+        self._meter.settle(outcome="given")
         await reply.events(last)
         await reply.end()
 

@@ -1,3 +1,5 @@
+import sys
+
 from answers import serve
 
-serve("web")
+serve("gateway" if "--no-access-log" in sys.argv else "web")

@@ -1,0 +1,136 @@
+"""Keeps account of one request while it is served, without asking anybody."""
+
+import time
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from controlplane.core.models import new_id
+from controlplane.core.problems import Problem, Unavailable
+from controlplane.identity.principal import Principal
+from controlplane.metering.entries import Admission, Ending, Outcome
+from controlplane.metering.journal import Journal, JournalFull, Slot
+from controlplane.metering.journal.slots import NOT_YET, Counters
+from inference.messages import Usage
+
+
+class Meter:
+    """Of one request, from the moment its caller is known. End it with `settle`, always; a second call does nothing."""
+
+    __slots__ = (
+        "_began",
+        "_deployment",
+        "_first_token_ms",
+        "_note",
+        "_pieces",
+        "_settled",
+        "_slot",
+        "_usage",
+        "id",
+    )
+
+    def __init__(self, *, principal: Principal, call: str, model: str, end_user: str, streamed: bool) -> None:
+        self._began = time.monotonic()
+        self.id = new_id()
+        self._note = Admission(
+            id=self.id,
+            tenant_id=principal.tenant,
+            department_id=principal.department_id,
+            actor=principal.actor,
+            end_user=end_user,
+            call=call,
+            model=model,
+            is_streamed=streamed,
+            admitted_at=datetime.now(UTC),
+        ).noted()
+        self._slot: Slot | None = None
+        self._deployment = ""
+        self._usage: Usage | None = None
+        self._pieces = 0
+        self._first_token_ms: int | None = None
+        self._settled = False
+
+    def dispatch(self, *, deployment: str) -> None:
+        """An engine is about to get it: from here on it is in the journal, whatever happens.
+
+        Raises Unavailable when the journal takes no more.
+        """
+        self._deployment = deployment
+        if self._slot is not None:
+            return
+        self._note["deployment"] = deployment
+        try:
+            self._slot = journal().admit(self._note)
+        except JournalFull as error:
+            raise Unavailable(
+                code="metering_unavailable",
+                detail=_("The use of the platform cannot be recorded at the moment, so nothing is answered."),
+                remedy=_("Ask the operator to make room on the disk."),
+                retry_after=30,
+            ) from error
+
+    def counted(self, *, usage: Usage | None, pieces: int) -> None:
+        """How far the answer has come: the engine's count where there is one, and the pieces of text."""
+        self._usage, self._pieces = usage, pieces
+        if self._first_token_ms is None and pieces:
+            self._first_token_ms = self._passed()
+        if self._slot is not None:
+            self._slot.count(self._counters())
+
+    def settle(self, *, outcome: Outcome, code: str = "") -> None:
+        """It is over."""
+        if self._settled:
+            return
+        self._settled = True
+        usage = self._usage
+        ending = Ending(
+            outcome=outcome,
+            code=code,
+            deployment=self._deployment,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            cached_tokens=usage.cached_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else self._pieces,
+            reasoning_tokens=usage.reasoning_tokens if usage else 0,
+            is_estimated=usage is None and self._pieces > 0,
+            first_token_ms=self._first_token_ms,
+            total_ms=self._passed(),
+        ).noted()
+        if self._slot is not None:
+            self._slot.settle(ending)
+        else:
+            journal().append({**self._note, **ending})
+
+    def failed(self, problem: Problem) -> None:
+        """It ended with an error: before an engine had it, or after."""
+        self.settle(outcome="rejected" if self._slot is None else "failed", code=problem.code)
+
+    def _passed(self) -> int:
+        return round((time.monotonic() - self._began) * 1000)
+
+    def _counters(self) -> Counters:
+        usage = self._usage
+        first = NOT_YET if self._first_token_ms is None else self._first_token_ms
+        if usage is None:
+            return Counters(pieces=self._pieces, first_token_ms=first)
+        return Counters(
+            usage.prompt_tokens,
+            usage.cached_tokens,
+            usage.completion_tokens,
+            usage.reasoning_tokens,
+            self._pieces,
+            first,
+        )
+
+
+def journal_directory() -> Path:
+    """Of all processes on this machine."""
+    return Path(settings.ENV.state_dir) / "journal"
+
+
+@cache
+def journal() -> Journal:
+    """This process's own."""
+    return Journal(directory=journal_directory())
