@@ -1,28 +1,27 @@
-// The page put together: which conversation is shown, what is asked, and what happens to the answer.
-import { h, icon, KAREZ, narrow, randomId, t } from "./dom.js";
-import { announce, openDialog, toast } from "./dialogs.js";
+// The page put together: which conversation is shown, and whose.
+import { h, icon, KAREZ, narrow, t } from "./dom.js";
+import { openDialog } from "./dialogs.js";
+import { Asking } from "./asking.js";
 import { Awaiting, lastQuestion } from "./awaiting.js";
-import { actFor, call, isEnded, stream } from "./gradio.js";
+import { actFor, call, isEnded } from "./gradio.js";
 import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
 import { Files } from "./files.js";
 import { Frame } from "./frame.js";
 import { SourcePanel } from "./panel.js";
-import { isAssistantGone, isPassing, isQuota, isRefused, problemText, tell } from "./problems.js";
 import { Rail } from "./rail.js";
 import { Thread } from "./thread.js";
 import { setColors } from "./theme.js";
 
-const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-
 export class App {
   constructor(boot) {
     this.boot = boot;
-    this.assistant = this.#assistantNamed(new URLSearchParams(location.search).get("assistant")) ?? boot.assistants[0];
+    this.assistant = this.assistantNamed(new URLSearchParams(location.search).get("assistant")) ?? boot.assistants[0];
     this.conversation = null;
     actFor(boot.owner, (code) => this.#ended(code));
     this.#build();
-    this.#listen();
-    this.#useAssistant(this.assistant);
+    addEventListener("popstate", () => this.route());
+    this.useAssistant(this.assistant);
     this.rail.draw();
     this.route();
   }
@@ -32,9 +31,9 @@ export class App {
   async route() {
     const asked = new URLSearchParams(location.search);
     const id = asked.get("c");
-    if (id) return this.#open(id);
-    if (this.#assistantNamed(asked.get("assistant"))) this.#useAssistant(this.#assistantNamed(asked.get("assistant")));
-    return this.#begin();
+    if (id) return this.open(id);
+    if (this.assistantNamed(asked.get("assistant"))) this.useAssistant(this.assistantNamed(asked.get("assistant")));
+    return this.begin();
   }
 
   go(query, { replace = false } = {}) {
@@ -42,7 +41,7 @@ export class App {
     return this.route();
   }
 
-  async #open(id) {
+  async open(id) {
     this.#leave();
     const listed = this.rail.rows.find((row) => row.id === id);
     this.conversation = { id, title: listed?.title ?? "" };
@@ -64,9 +63,9 @@ export class App {
 
   #show(found) {
     const { id } = found.conversation;
-    const assistant = this.#assistantNamed(found.conversation.assistant);
+    const assistant = this.assistantNamed(found.conversation.assistant);
     this.conversation = found.conversation;
-    this.#useAssistant(assistant ?? this.assistant, !assistant);
+    this.useAssistant(assistant ?? this.assistant, !assistant);
     this.#title();
     this.files.show(id, found.files);
     this.#useDraft();
@@ -77,7 +76,7 @@ export class App {
     // The platform keeps the older answer until the new one is there: it is not shown beside what takes its place.
     const asked = lastQuestion(found.messages);
     if (found.running || asked?.status === "received") this.thread.dropAnswer();
-    if (found.running) this.#attach(id);
+    if (found.running) this.asking.attach(id);
     else if (asked?.status === "received") this.awaiting.begin(id, this.assistant);
   }
 
@@ -92,7 +91,7 @@ export class App {
     return this.assistant ? h("button", { type: "button", class: "button small", onclick: () => this.go(`?assistant=${encodeURIComponent(this.assistant.slug)}`) }, icon("plus", 15), t("new")) : "";
   }
 
-  #begin() {
+  begin() {
     this.#leave();
     this.conversation = null;
     this.opening = null;
@@ -118,12 +117,12 @@ export class App {
     if (missing) this.thread.showNote(t("not_found_title"), t("not_found_text"), this.#beginButton());
     else {
       this.thread.messages.replaceChildren();
-      this.thread.addProblem({ problem: error, title: t("open_failed_title"), retry: () => this.#open(id) });
+      this.thread.addProblem({ problem: error, title: t("open_failed_title"), retry: () => this.open(id) });
     }
   }
 
   // `gone`: what is shown is another one's; this one is for what is begun next.
-  #useAssistant(assistant, gone = false) {
+  useAssistant(assistant, gone = false) {
     this.assistant = assistant;
     this.isClosed = gone;
     this.rail.setAssistant(assistant);
@@ -132,7 +131,7 @@ export class App {
 
   #useDraft() {
     this.composer.use({ key: this.#draftKey(), name: this.assistant?.name ?? "", longest: this.boot.longest_question });
-    this.composer.setBusy(!!this.watching);
+    this.composer.setBusy(!!this.asking.watching);
   }
 
   #draftKey() {
@@ -147,107 +146,14 @@ export class App {
     document.title = [instead || own, assistant || "Karez"].filter(Boolean).join(" · ");
   }
 
-  // No longer watched here; the answer itself goes on.
   #leave() {
-    this.watching?.abort();
-    this.watching = null;
-    this.awaiting.end();
-    this.view?.stopClock();
-    this.view = null;
+    this.asking.leave();
     this.isClosed = false;
     this.thread.setClosed(false);
     this.frame.uncover();
   }
 
-  // --- asking
-
-  ask(text) {
-    if (this.watching || !this.assistant || this.isClosed) return;
-    this.thread.addQuestion(text);
-    this.#run("ask", { text }, text);
-  }
-
-  regenerate() {
-    if (this.watching || !this.conversation || this.isClosed) return;
-    this.thread.dropAnswer();
-    this.#run("ask", { text: "", regenerate: true });
-  }
-
-  async stop() {
-    const id = this.conversation?.id;
-    if (!id) return;
-    try {
-      await call("stop", { conversation: id });
-    } catch (error) {
-      tell(error);
-    }
-  }
-
-  #attach(id) {
-    this.#run("watch", { conversation: id });
-  }
-
-  // One answer, from the first update to the last; through lost connections.
-  async #run(name, given, text = "") {
-    const watching = new AbortController();
-    this.watching = watching;
-    const overtaken = this.awaiting.end();
-    this.composer.setBusy(true);
-    const view = this.thread.addAnswer(this.assistant);
-    this.view = view;
-    // A file is beginning the conversation at this moment.
-    if (this.creating) await this.creating.catch(() => {});
-    const payload = name === "ask" ? { ...given, submit: randomId(), assistant: this.assistant.slug, conversation: this.conversation?.id ?? "" } : given;
-    let ending = null;
-    let problem = null;
-    view.received = false;
-    for (let tries = 0; ; tries += 1) {
-      try {
-        ending = await this.#follow(name, payload, watching, view);
-        break;
-      } catch (error) {
-        if (watching.signal.aborted) return;
-        problem = error;
-        if (!isPassing(error, view.received) || tries >= 40) break;
-        this.#offline(true);
-        await pause(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], watching.signal);
-        // The same submission again is the same question. Only what has answered is watched: the first may not have arrived.
-        if (view.received) { name = "watch"; view.restart(); }
-        payload.conversation = this.conversation?.id ?? "";
-      }
-    }
-    if (watching.signal.aborted) return;
-    this.#offline(false);
-    this.watching = null;
-    this.view = null;
-    this.composer.setBusy(false);
-    if (ending?.gone && this.conversation) {
-      if (!ending.crowded) { this.#open(this.conversation.id); return; }
-      view.end();
-      view.element.remove();
-      this.awaiting.begin(this.conversation.id, this.assistant);
-      return;
-    }
-    // An answer that was awaited from elsewhere may have come meanwhile.
-    if (overtaken && !problem && !ending?.problem) { this.#open(this.conversation.id); this.rail.reload(); return; }
-    this.#finish({ view, ending, problem, text, regenerate: !!given.regenerate });
-  }
-
-  async #follow(name, payload, watching, view) {
-    let last = null;
-    for await (const update of stream(name, payload, watching.signal)) {
-      if (watching.signal.aborted) return null;
-      if (!this.cut) this.#offline(false);  // a stream may outlive the network that the browser says is gone
-      if (!update.gone) view.received = true;
-      last = update;
-      if (update.gone) return update;
-      if (update.conversation) this.#begun(update);
-      if (!update.done) view.apply(update);
-    }
-    return last;
-  }
-
-  #begun(update) {
+  begun(update) {
     if (this.conversation?.id === update.conversation) return;
     this.conversation = { id: update.conversation, title: update.question ?? "", assistant: this.assistant.slug, updated_at: new Date().toISOString() };
     history.replaceState({}, "", `${KAREZ.path}/?c=${encodeURIComponent(update.conversation)}`);
@@ -258,86 +164,7 @@ export class App {
     this.composer.move(this.#draftKey());
   }
 
-  #finish({ view, ending, problem, text, regenerate }) {
-    const failure = problem ?? (ending?.problem ? { ...ending.problem, told: ending.problem.message, retryAfter: ending.problem.retry_after } : null);
-    if (ending?.message) view.show(ending.message);
-    else { view.end(); view.element.remove(); }
-    if (failure && isEnded(failure)) {
-      if (text) this.#takeBack(text);
-      return;
-    }
-    if (failure) this.#failed({ failure, view, ending, text, regenerate });
-    else announce(t(ending?.status === "stopped" ? "stopped" : "answered_live"));
-    if (ending?.status === "stopped" && !ending.message) this.thread.addProblem({ problem: { code: "stopped", told: t("nothing_written") }, title: t("stopped"), detail: t("kept"), retry: () => this.#again(text) });
-    this.#refresh();
-  }
-
-  async #failed({ failure, view, ending, text, regenerate }) {
-    if (isAssistantGone(failure) && !ending?.message) {
-      if (text) this.#takeBack(text);
-      await this.#lookAgain(failure);
-      return;
-    }
-    if (regenerate && !ending?.message) {  // the answer that there was is still there
-      await this.#open(this.conversation.id);
-      toast(problemText(failure), "failed");
-      return;
-    }
-    if (text && isRefused(failure, view.received)) {  // it was never stored: it goes back to where it was typed
-      this.#takeBack(text);
-      toast(problemText(failure), "failed");
-      announce(problemText(failure));
-      return;
-    }
-    const title = ending?.message ? t("broken_title") : t("failed_title");
-    // What the gateway turned away was not kept by the platform: it is asked once more as it was.
-    const retry = isQuota(failure) ? null : () => this.#again(text);
-    if (isQuota(failure) && text) this.composer.restore(text);
-    this.thread.addProblem({ problem: failure, title, detail: isQuota(failure) ? "" : t("kept"), retry });
-    announce(problemText(failure));
-  }
-
-  // The assistant is no longer among those that may be asked, or the conversation is gone: what there is now is shown.
-  async #lookAgain(failure) {
-    tell(failure);
-    try {
-      this.boot.assistants = (await call("boot")).assistants;
-    } catch { /* what was known then */ }
-    const text = this.composer.area.value;
-    this.#useAssistant(this.#assistantNamed(this.assistant.slug) ?? this.boot.assistants[0] ?? null);
-    if (this.conversation) { this.#open(this.conversation.id); return; }
-    this.#begin();
-    this.composer.restore(text);
-  }
-
-  // The question that was kept is answered; one that was not is asked again.
-  async #again(text) {
-    if (this.watching) return;
-    const id = this.conversation?.id;
-    let last = null;
-    try {
-      const messages = id ? (await call("conversation", { id })).messages : [];
-      last = lastQuestion(messages);
-      // It was answered meanwhile, or is being answered.
-      if (last && (!text || last.text === text) && (last.status === "received" || ["answered", "refused"].includes(messages.at(-1).status))) { this.#open(id); return; }
-    } catch (error) {
-      tell(error);  // whether it was stored is not known: it is not asked twice
-      return;
-    }
-    if (id && last && (!text || last.text === text)) this.regenerate();
-    else if (text) {
-      this.thread.dropProblems();
-      this.#run("ask", { text }, text);
-    }
-  }
-
-  #takeBack(text) {
-    const questions = this.thread.messages.querySelectorAll(":scope > .question");
-    questions[questions.length - 1]?.remove();
-    this.composer.restore(text);
-  }
-
-  async #refresh() {
+  async refresh() {
     await this.rail.reload();
     const row = this.rail.rows.find((one) => one.id === this.conversation?.id);
     if (row) { this.conversation = row; this.#title(); }
@@ -360,14 +187,7 @@ export class App {
     });
   }
 
-  #offline(lost) {
-    if (this.lost === lost) return;
-    if (this.lost && !lost) toast(t("online"));
-    this.lost = lost;
-    this.frame.banner.hidden = !lost;
-  }
-
-  #assistantNamed(slug) {
+  assistantNamed(slug) {
     return this.boot.assistants.find((one) => one.slug === slug);
   }
 
@@ -375,16 +195,16 @@ export class App {
     if (this.conversation) return this.conversation.id;
     this.creating ??= call("create", { assistant: this.assistant.slug }).finally(() => { this.creating = null; });
     const { conversation } = await this.creating;
-    if (!this.conversation) this.#begun({ conversation: conversation.id, question: "" });
+    if (!this.conversation) this.begun({ conversation: conversation.id, question: "" });
     return conversation.id;
   }
 
   #build() {
     this.panel = new SourcePanel();
     this.files = new Files({ conversation: () => this.#ownConversation(), onChange: () => this.composer?.filesChanged(), onLeft: () => this.composer.focus() });
-    this.composer = new Composer({ files: this.files, onSend: (text) => this.ask(text), onStop: () => this.stop() });
-    this.thread = new Thread({ openSource: (...given) => this.panel.open(...given), onAsk: (text) => this.composer.submit(text), onRegenerate: () => this.regenerate() });
-    this.awaiting = new Awaiting({ thread: this.thread, onChanged: (id) => this.#open(id) });
+    this.composer = new Composer({ files: this.files, onSend: (text) => this.asking.ask(text), onStop: () => this.asking.stop() });
+    this.thread = new Thread({ openSource: (...given) => this.panel.open(...given), onAsk: (text) => this.composer.submit(text), onRegenerate: () => this.asking.regenerate() });
+    this.awaiting = new Awaiting({ thread: this.thread, onChanged: (id) => this.open(id) });
     this.rail = new Rail({
       boot: this.boot,
       onOpen: (id) => this.go(`?c=${encodeURIComponent(id)}`),
@@ -402,22 +222,11 @@ export class App {
       onNew: () => this.go(""),
       takesFiles: () => !this.composer.off,
       onFiles: (files) => this.files.add(files),
-      onEscape: () => { if (this.watching) this.stop(); },
+      onEscape: () => { if (this.asking.watching) this.asking.stop(); },
     });
     this.element = this.frame.element;
+    const { thread, composer, awaiting, rail } = this;
+    this.connection = new Connection({ banner: this.frame.banner, onBack: () => { if (!this.asking.watching) this.connection.setLost(false); } });
+    this.asking = new Asking({ page: this, thread, composer, awaiting, rail, connection: this.connection });
   }
-
-  #listen() {
-    addEventListener("popstate", () => this.route());
-    addEventListener("offline", () => { this.cut = true; this.#offline(true); });
-    addEventListener("online", () => { this.cut = false; if (!this.watching) this.#offline(false); });
-  }
-}
-
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    addEventListener("online", resolve, { once: true });
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
-  });
 }
