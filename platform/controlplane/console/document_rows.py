@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.failures import Failure, failure
+from controlplane.documents.job_serializers import job_progress
 from controlplane.documents.models import Document, DocumentStatus, IndexJob, JobStatus, Version
 from controlplane.documents.selectors import UNDER_WAY
-from controlplane.documents.serializers import job_progress, version_progress
+from controlplane.documents.serializers import version_progress
 
 
 def told(row: Version | IndexJob) -> Failure | None:

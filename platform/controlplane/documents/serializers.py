@@ -1,4 +1,4 @@
-"""Shapes of knowledge bases, documents and jobs on the wire."""
+"""Shapes of knowledge bases, documents and their passages on the wire."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,27 +11,16 @@ from rest_framework import serializers
 
 from controlplane.core.api import SecrecyField
 from controlplane.documents.contents import BaseContent
-from controlplane.documents.failures import Failure, failure
+from controlplane.documents.job_serializers import FailureSerializer, error_of, job_progress
 from controlplane.documents.metadata import MOST_BYTES, metadata_fault
 from controlplane.documents.models import (
     Document,
     DocumentStatus,
     IndexJob,
-    JobStage,
-    JobStatus,
     KnowledgeBase,
     Passage,
     Version,
 )
-
-# Reading takes about this part of the whole time, embedding the rest.
-_PARSING_SHARE = 0.2
-
-
-class FailureSerializer(serializers.Serializer[Failure]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-    remedy = serializers.CharField()
 
 
 class SpaceSerializer(serializers.Serializer[Any]):
@@ -100,34 +89,6 @@ class KnowledgeBaseCreate(serializers.Serializer[KnowledgeBase]):
 class KnowledgeBaseUpdate(serializers.Serializer[KnowledgeBase]):
     name = serializers.CharField(max_length=200, required=False)
     secrecy = SecrecyField(required=False)
-
-
-def error_of(row: Version | IndexJob) -> dict[str, str] | None:
-    """The failure of a version or job, told in the active language."""
-    return _told(row) if row.status == "failed" else None
-
-
-def _told(row: Version | IndexJob) -> dict[str, str] | None:
-    if not row.error_code:
-        return None
-    told = failure(code=row.error_code, params=row.error_params)
-    return {"code": told.code, "message": told.message, "remedy": told.remedy}
-
-
-def waiting_for(job: IndexJob) -> dict[str, str] | None:
-    """Why a queued job waits before its next attempt, told in the active language."""
-    return _told(job) if job.status == JobStatus.QUEUED else None
-
-
-def job_progress(job: IndexJob) -> float:
-    """How far the job has come, from 0 to 1."""
-    if job.status == JobStatus.DONE:
-        return 1.0
-    part = min(job.done / job.total, 1.0) if job.total else 0.0
-    if job.stage == JobStage.PARSE:
-        return round(part * _PARSING_SHARE, 3)
-    # Not 1 before it is ready.
-    return round(min(_PARSING_SHARE + part * (1 - _PARSING_SHARE), 0.999), 3)
 
 
 def version_progress(version: Version, jobs: list[IndexJob]) -> float:
@@ -345,56 +306,6 @@ class PassagesSerializer(serializers.Serializer[Any]):
     results = OrderedPassageSerializer(many=True)
     previous = serializers.URLField(allow_null=True)
     next = serializers.URLField(allow_null=True)
-
-
-class JobSerializer(serializers.ModelSerializer[IndexJob]):
-    document = serializers.UUIDField(source="version.document_id")
-    filename = serializers.CharField(source="version.document.filename")
-    knowledge_base = serializers.UUIDField(source="version.document.knowledge_base_id")
-    version = serializers.IntegerField(source="version.number")
-    progress = serializers.SerializerMethodField()
-    error = serializers.SerializerMethodField()
-    waiting = serializers.SerializerMethodField(help_text="why a queued job waits before it goes on")
-    model = serializers.CharField(source="space.model")
-
-    class Meta:
-        model = IndexJob
-        fields = (
-            "id",
-            "kind",
-            "document",
-            "filename",
-            "knowledge_base",
-            "version",
-            "stage",
-            "status",
-            "cancel_requested",
-            "progress",
-            "done",
-            "total",
-            "attempts",
-            "error",
-            "waiting",
-            "model",
-            "created_at",
-            "updated_at",
-            "finished_at",
-        )
-
-    def get_progress(self, job: IndexJob) -> float:
-        return job_progress(job)
-
-    @extend_schema_field(FailureSerializer(allow_null=True))
-    def get_error(self, job: IndexJob) -> dict[str, str] | None:
-        return error_of(job)
-
-    @extend_schema_field(FailureSerializer(allow_null=True))
-    def get_waiting(self, job: IndexJob) -> dict[str, str] | None:
-        return waiting_for(job)
-
-
-class RetriedSerializer(serializers.Serializer[Any]):
-    jobs = serializers.IntegerField(help_text="how many were queued again")
 
 
 class ReindexSerializer(serializers.Serializer[Any]):

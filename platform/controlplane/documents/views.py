@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.core.problems import InvalidInput
+from controlplane.documents import job_serializers as job_shapes
 from controlplane.documents import selectors
 from controlplane.documents import serializers as shapes
 from controlplane.documents.contents import base_contents
@@ -101,9 +102,9 @@ class KnowledgeBaseReindex(DocumentsView):
 class KnowledgeBaseRetry(DocumentsView):
     """Tries again whatever has failed in the base."""
 
-    serializer_class = shapes.RetriedSerializer
+    serializer_class = job_shapes.RetriedSerializer
 
-    @extend_schema(request=None, responses={202: shapes.RetriedSerializer})
+    @extend_schema(request=None, responses={202: job_shapes.RetriedSerializer})
     def post(self, request: Request, base_id: UUID) -> Response:
         base = selectors.knowledge_base_get(tenant_id=self.tenant_id, base_id=base_id)
         retried = jobs.failed_jobs_retry(principal=self.principal, base=base)
@@ -280,10 +281,10 @@ class DocumentContent(DocumentsView):
 
 
 class Jobs(DocumentsView):
-    serializer_class = shapes.JobSerializer
+    serializer_class = job_shapes.JobSerializer
 
     @extend_schema(
-        responses=shapes.JobSerializer(many=True),
+        responses=job_shapes.JobSerializer(many=True),
         parameters=[
             OpenApiParameter("status", enum=[*JobStatus.values, selectors.OPEN_JOBS]),
             OpenApiParameter("from", OpenApiTypes.DATETIME, description="ended at or after"),
@@ -299,7 +300,7 @@ class Jobs(DocumentsView):
             base_id=_id(request, "knowledge_base"),
             ended_since=moment(request, "from"),
         )
-        return self.listed(found, shapes.JobSerializer)
+        return self.listed(found, job_shapes.JobSerializer)
 
 
 def _id(request: Request, name: str) -> UUID | None:
@@ -316,17 +317,19 @@ def _uuid(text: str, name: str) -> UUID:
 
 
 class JobDetail(DocumentsView):
-    serializer_class = shapes.JobSerializer
+    serializer_class = job_shapes.JobSerializer
 
-    @extend_schema(responses=shapes.JobSerializer)
+    @extend_schema(responses=job_shapes.JobSerializer)
     def get(self, request: Request, job_id: UUID) -> Response:
-        return Response(shapes.JobSerializer(selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)).data)
+        return Response(
+            job_shapes.JobSerializer(selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)).data
+        )
 
 
 class JobCancel(JobDetail):
     http_method_names = ("post", "options")
 
-    @extend_schema(request=None, responses=shapes.JobSerializer)
+    @extend_schema(request=None, responses=job_shapes.JobSerializer)
     def post(self, request: Request, job_id: UUID) -> Response:
         job = selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)
         jobs.job_cancel(principal=self.principal, job=job)
@@ -336,7 +339,7 @@ class JobCancel(JobDetail):
 class JobRetry(JobDetail):
     http_method_names = ("post", "options")
 
-    @extend_schema(request=None, responses={202: shapes.JobSerializer})
+    @extend_schema(request=None, responses={202: job_shapes.JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:
         job = selectors.job_get(tenant_id=self.tenant_id, job_id=job_id)
         jobs.job_retry(principal=self.principal, job=job)
