@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
+.PHONY: help up down manage test check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -16,6 +16,9 @@ up: install ## start everything and stay until Ctrl-C (DETACH=1: return when rea
 
 down: ## stop what `make up` started on this state
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.embedded down; else echo "Nothing was ever started here."; fi
+
+manage: ## run a command of manage.py beside what `make up` started (ARGS="audit verify"; the same KAREZ_… as there)
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.embedded manage $(ARGS); else echo "Nothing was ever started here." >&2; exit 1; fi
 
 test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
 	$(PYTHON) -m tests $(ARGS)

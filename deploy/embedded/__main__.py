@@ -1,4 +1,4 @@
-"""`python -m deploy.embedded up [--detach] | down`, from the repository: `make up` and `make down`."""
+"""`python -m deploy.embedded up [--detach] | down | manage …`, from the repository: what make's targets of these names run."""
 
 import argparse
 import asyncio
@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from deploy.embedded import ports
 from deploy.embedded.console import Console
 from deploy.embedded.environment import with_secret_files
 from deploy.embedded.errors import StartError, StateInUseError
 from deploy.embedded.leash import PR_SET_PDEATHSIG, prctl
+from deploy.embedded.management import manage
 from deploy.embedded.report import show_failure
 from deploy.embedded.settings import Settings, read_settings
 from deploy.embedded.stack import Stack
@@ -37,6 +39,8 @@ def main(arguments: list[str]) -> int:
         settings = read_settings(environment=inherited, root=Path.cwd())
         if down_asked:
             return down(settings=settings, console=console)
+        if options.command == "manage":
+            run_beside(settings=settings, inherited=inherited, arguments=options.arguments)
         if options.command == "up" and options.detach:
             return up_detached(settings=settings, console=console)
         return up(settings=settings, console=console, inherited=inherited)
@@ -56,7 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser("up", help="start everything and stay, until Ctrl-C")
     start.add_argument("--detach", action="store_true", help="return when everything is ready")
     commands.add_parser("down", help="stop a start of the same state")
+    run = commands.add_parser("manage", help="run a command of manage.py beside a start of the same state")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="command …")
     return parser
+
+
+def run_beside(*, settings: Settings, inherited: Mapping[str, str], arguments: list[str]) -> NoReturn:
+    try:
+        manage(settings=settings, inherited=inherited, arguments=arguments)
+    except StartError as error:
+        sys.exit(str(error))  # the standard output is the command's
 
 
 def up(*, settings: Settings, console: Console, inherited: Mapping[str, str]) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploy.commands import ENGINE_CONTEXT_TOKENS, ENGINE_NAMES
 from deploy.embedded.errors import SettingError
 from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.roles import Urls
 from deploy.embedded.settings import Settings
 from deploy.embedded.state import Secrets
 from inference.secret_files import SUFFIX, SecretFileError, read_secret
@@ -36,6 +37,21 @@ class Addresses:
     cache_url: str
     embedding_url: str
     engine_url: str  # empty: no engine of ours
+
+
+def addresses(
+    *, settings: Settings, secrets: Secrets, urls: Urls, ports: Mapping[str, int], has_engine: bool
+) -> Addresses:
+    """The operator's own servers, and ours at `ports` for the rest. `has_engine`: one of ours runs."""
+    valkey = f"redis://:{secrets.valkey}@{LOOPBACK}:{ports['valkey']}"
+    return Addresses(
+        database_url=urls.app,
+        owner_database_url=urls.owner,
+        broker_url=settings.broker_url or f"{valkey}/0",
+        cache_url=settings.cache_url or f"{valkey}/1",
+        embedding_url=settings.embedding_url or f"http://{LOOPBACK}:{ports['embedding']}/v1",
+        engine_url=f"http://{LOOPBACK}:{ports['engine']}/v1" if has_engine else "",
+    )
 
 
 def with_secret_files(inherited: Mapping[str, str]) -> dict[str, str]:

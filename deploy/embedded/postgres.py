@@ -77,7 +77,7 @@ class Cluster:
         return (self.data / "PG_VERSION").exists()
 
     def url(self, *, user: str, password: str, database: str) -> str:
-        return f"postgresql://{user}:{password}@{LOOPBACK}:{self.port}/{database}"
+        return local_url(user=user, password=password, port=self.port, database=database)
 
     def superuser_url(self, database: str = "postgres") -> str:
         return self.url(user=SUPERUSER, password=self.superuser_password, database=database)
@@ -205,6 +205,10 @@ class Place:
     data: Path
     account: Account | None
     note: str = ""
+
+
+def local_url(*, user: str, password: str, port: int, database: str) -> str:
+    return f"postgresql://{user}:{password}@{LOOPBACK}:{port}/{database}"
 
 
 def place(*, state: Path, configured_binaries: str = "") -> Place:

@@ -17,7 +17,6 @@ from deploy.embedded.console import Console
 from deploy.embedded.environment import Addresses
 from deploy.embedded.errors import ProcessFailedError
 from deploy.embedded.memory import measure_stack
-from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.process import Process
 from deploy.embedded.report import show_ready
 from deploy.embedded.roles import Urls
@@ -275,15 +274,12 @@ class Stack:
         )
 
     def _addresses(self, urls: Urls) -> Addresses:
-        settings, secrets, used = self._settings, self._secrets, self._ports
-        valkey = f"redis://:{secrets.valkey}@{LOOPBACK}:{used['valkey']}"
-        return Addresses(
-            database_url=urls.app,
-            owner_database_url=urls.owner,
-            broker_url=settings.broker_url or f"{valkey}/0",
-            cache_url=settings.cache_url or f"{valkey}/1",
-            embedding_url=settings.embedding_url or f"http://{LOOPBACK}:{used['embedding']}/v1",
-            engine_url=f"http://{LOOPBACK}:{used['engine']}/v1" if self._own_engine else "",
+        return environment.addresses(
+            settings=self._settings,
+            secrets=self._secrets,
+            urls=urls,
+            ports=self._ports,
+            has_engine=self._own_engine,
         )
 
 

@@ -75,6 +75,21 @@ class Project:
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
+    def manage(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Its exit status and what it said, by a file: stand-ins leave grandchildren that would hold a pipe open."""
+        output = self.root / "said-by-manage"
+        with output.open("wb") as file:
+            result = subprocess.run(
+                self._command("manage", *arguments),
+                env=self._environment(**more),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                timeout=40,
+                check=False,
+                **self._as_user(),
+            )
+        return result.returncode, output.read_text()
+
     def _command(self, *arguments: str) -> list[str]:
         python = self.root / ".venv/bin/python" if self.user else sys.executable
         return [str(python), "-m", "deploy.embedded", *arguments]

@@ -1,5 +1,6 @@
 """The whole start with PostgreSQL and Valkey real and the rest played by stand-ins, from an awkward path."""
 
+import json
 import os
 import shutil
 import signal
@@ -101,6 +102,38 @@ def test_every_child_gets_the_secrets_it_needs_and_no_other(project: Project) ->
     assert held("engine") == {"engine_api_key"}
     for private in ("secrets.json", "access.json", "valkey/valkey.conf", "log/postgres.log"):
         assert (project.root / "var" / private).stat().st_mode & 0o077 == 0
+
+
+def test_a_management_command_runs_in_the_environment_of_the_start(project: Project) -> None:
+    project.up("--detach").until("It runs in the background")
+    secrets = project.state("secrets.json")
+    assert project.manage("audit", "verify") == (0, "")
+    web, command = project.recorded("web"), project.recorded("audit")
+    assert {name: value for name, value in command.items() if name.startswith("KAREZ_")} == {
+        name: value for name, value in web.items() if name.startswith("KAREZ_")
+    }
+    assert command["DJANGO_SETTINGS_MODULE"] == "controlplane.settings"
+    assert json.loads(command["STANDIN_ARGUMENTS"]) == ["manage.py", "audit", "verify"]
+    held = " ".join(command.values())
+    withheld = ("postgres_superuser", "postgres_owner")
+    assert [name for name, value in secrets.items() if value not in held] == list(withheld)
+    assert project.manage("fail") == (3, "")
+
+
+def test_a_management_command_wants_a_running_start_of_the_same_settings(project: Project) -> None:
+    nothing = (1, f"Nothing is ready on {project.root}/var. Start it first: make up DETACH=1\n")
+    assert project.manage("audit", "verify") == nothing
+    assert not (project.root / "var").exists()
+
+    project.up("--detach").until("It runs in the background")
+    status, said = project.manage("audit", "verify", KAREZ_BASE_URL="http://karez.example")
+    assert status == 1
+    assert f"has the address http://127.0.0.1:{project.port}, these settings have" in said
+    assert "the same KAREZ_… variables as `make up`" in said
+
+    project.down()
+    assert project.manage("audit", "verify") == nothing
+    assert not (project.root / "audit.environment.json").exists()
 
 
 def test_the_chat_process_knows_where_the_platform_is_and_nothing_else(project: Project) -> None:

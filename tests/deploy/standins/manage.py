@@ -7,9 +7,12 @@ from pathlib import Path
 import psycopg
 from answers import record
 
+os.environ["STANDIN_ARGUMENTS"] = json.dumps(sys.argv)
 record(sys.argv[1])
 if sys.argv[1] == "ledger":
     time.sleep(600)
+if sys.argv[1] == "fail":
+    sys.exit(3)
 with psycopg.connect(os.environ["KAREZ_DATABASE_URL"], autocommit=True) as connection:
     if sys.argv[1] == "migrate":
         connection.execute("CREATE TABLE IF NOT EXISTS started (at timestamptz DEFAULT now())")
