@@ -3,7 +3,6 @@
 client         HTTP of the platform
 session        who is asking: the browser's cookie turned into a short-lived token
 running        answers that are being given, whoever is watching
-rendering      Markdown of an answer to safe HTML, block by block
 views          what the page is told of conversations, messages and sources
 handlers       the functions that the page calls through Gradio
 layout         the Gradio Blocks

@@ -12,9 +12,9 @@ import structlog
 from frontend.chat.asking import Asked, Begun, Cited, Ended, Part, Queued, Reasoned, Said, answer_parts
 from frontend.chat.client import Caller, Platform
 from frontend.chat.errors import ChatError
-from frontend.chat.rendering import IncrementalMarkdown
 from frontend.chat.session import Owner
 from frontend.chat.views import citation_views, message_view
+from frontend.markdown.rendering import IncrementalMarkdown
 
 log = structlog.get_logger(__name__)
 

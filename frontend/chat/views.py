@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from frontend.chat.rendering import render
 from frontend.chat.theme import accents
+from frontend.markdown.rendering import render
 
 Json = dict[str, Any]
 

@@ -1,11 +1,14 @@
 """Assistants as their managers look after them: editing, trying before saving, going back, opening to others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import assert_accessible, sign_in
+from tests.browser.conftest import HOSTILE, assert_accessible, sign_in
+from tests.browser.reader import read
 from tests.browser.watch import Watch
 from tests.e2e.conftest import Platform
 from tests.fakes.engine import Answer, FakeEngine
@@ -76,6 +79,31 @@ def test_an_unsaved_prompt_is_tried_and_told_step_by_step(fresh: Page, engine: F
     expect(fresh.locator("[name=instructions]")).to_have_value("")
     fresh.goto("/conversations/?assistant=trial")
     expect(fresh.locator("#list")).to_contain_text("没有")
+
+
+def test_a_tried_answer_is_shown_as_it_was_meant(fresh: Page, engine: FakeEngine) -> None:
+    def answer_of(body: Mapping[str, Any]) -> Answer:
+        said = read(body)
+        text = said.text.replace("最高", "**最高**")
+        table = f"| 抵押物 | 比例 |\n|---|--:|\n| {HOSTILE} | 70% |\n"
+        return replace(said, text=f"{text}{HOSTILE} ![x](http://192.0.2.1/x.png)\n\n{table}")
+
+    engine.answers = answer_of
+    try:
+        ask(fresh, QUESTION)
+        answer = fresh.locator(".run__answer.prose")
+        expect(answer.locator("strong")).to_have_text("最高")
+    finally:
+        engine.answers = read
+    expect(answer.locator("td").first).to_have_text(HOSTILE)
+    expect(answer.locator("td").last).to_have_css("text-align", "right")
+    expect(answer).to_contain_text("![x](http://192.0.2.1/x.png)")
+    assert answer.locator("img, script").count() == 0
+    mark = answer.locator("a.cite").first
+    mark.click()
+    target = (mark.get_attribute("href") or "").removeprefix("#")
+    expect(fresh.locator(f"[data-slot=citations] li[id='{target}']")).to_contain_text(mark.inner_text())
+    assert_accessible(fresh)
 
 
 def test_two_answers_a_refusal_a_stop_and_an_engine_that_is_down(

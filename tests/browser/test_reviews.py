@@ -32,7 +32,8 @@ def test_a_thumb_down_is_read_answered_and_resolved(
     question = f"{HOSTILE} {mark} {QUESTION}"
     script = engine.answers
     engine.answers = Answer(
-        text=f"以住宅抵押的，抵押率最高不超过70%[1]。{HOSTILE} ![x](http://192.0.2.1/{mark}.png)",
+        text=f"以住宅抵押的，抵押率**最高**不超过70%[1]。{HOSTILE} ![x](http://192.0.2.1/{mark}.png)\n\n"
+        f"| 抵押物 | 比例 |\n|---|--:|\n| {HOSTILE} | 70% |\n",
         reasoning=f"<script>alert(1)</script> {HOSTILE}",
     )
     try:
@@ -50,6 +51,10 @@ def test_a_thumb_down_is_read_answered_and_resolved(
     admin.wait_for_load_state("networkidle")
     expect(admin.locator(".turn__question")).to_contain_text(HOSTILE)
     expect(admin.locator(".turn__answer")).to_contain_text("70%")
+    expect(admin.locator(".turn__answer strong")).to_have_text("最高")
+    expect(admin.locator(".turn__answer td").first).to_have_text(HOSTILE)
+    expect(admin.locator(".turn__answer td").last).to_have_css("text-align", "right")
+    expect(admin.locator(".turn__answer")).to_contain_text(f"![x](http://192.0.2.1/{mark}.png)")
     admin.locator(".reasoning summary").click()
     expect(admin.locator(".reasoning")).to_contain_text("<script>alert(1)</script>")
     admin.locator(".sources summary").first.click()

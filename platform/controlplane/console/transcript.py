@@ -1,18 +1,13 @@
-"""A conversation as a page shows it: each question with its answer, the answer's text cut at its citations."""
+"""A conversation as a page shows it: each question with its answer, whose marks lead to its citations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString, mark_safe
+
 from controlplane.chat.models import MessageRole
-from controlplane.chat.selectors import CitationView, MessageView
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of text, or the mark of a citation."""
-
-    text: str
-    citation: CitationView | None = None
+from controlplane.chat.selectors import MessageView
+from frontend.markdown.rendering import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +16,20 @@ class Turn:
 
     question: MessageView
     answer: MessageView | None
-    pieces: tuple[Piece, ...] = ()
+    html: SafeString
 
 
 def turns_of(*, messages: Sequence[MessageView]) -> list[Turn]:
     turns: list[Turn] = []
     for view in messages:
         if view.message.role == MessageRole.QUESTION:
-            turns.append(Turn(view, None))
+            turns.append(Turn(view, None, SafeString()))
         elif turns:
-            turns[-1] = Turn(turns[-1].question, view, tuple(_pieces(view)))
+            turns[-1] = Turn(turns[-1].question, view, _rendered(view))
     return turns
 
 
-def _pieces(view: MessageView) -> Iterator[Piece]:
-    text, at = view.message.content, 0
-    for cited in sorted(view.citations, key=lambda c: c.citation.start):
-        start, end = cited.citation.start, cited.citation.end
-        if start < at or end > len(text):  # of an answer that was withheld, or shortened
-            continue
-        if text[at:start]:
-            yield Piece(text[at:start])
-        yield Piece(text[start:end], cited)
-        at = end
-    if text[at:]:
-        yield Piece(text[at:])
+def _rendered(view: MessageView) -> SafeString:
+    known = {cited.citation.index for cited in view.citations}
+    blocks = render(view.message.content, known=known, sources=f"m{view.message.pk}-")
+    return mark_safe("".join(blocks))  # noqa: S308 - the rendering lets no markup of a text through

@@ -55,6 +55,11 @@ urlpatterns = [
         name="assistant-try",
     ),
     path(
+        "assistants/<slug:slug>/try/rendered",
+        assistant_try.AssistantTryRendered.as_view(),
+        name="assistant-try-rendered",
+    ),
+    path(
         "assistants/<slug:slug>/versions/",
         assistant_versions.AssistantVersions.as_view(),
         name="assistant-versions",

@@ -329,3 +329,51 @@ def test_trying_needs_the_pages_own_token_and_is_never_kept(organisation: Organi
     with tenant_scope(organisation.tenant.pk):
         assert not Conversation.objects.exists()
         assert not event_list(tenant_id=organisation.tenant.pk, action="assistant.tried").exists()
+
+
+def test_the_pane_has_its_answer_rendered(organisation: Organisation) -> None:
+    make(organisation)
+    text = "**结论**[1]，[2]\n\n<img src=x onerror=alert(1)> ![x](https://evil.example/p.png)"
+    answer = manager(organisation).post(f"{ONE}try/rendered", {"text": text, "run": "3", "known": ["1"]})
+    assert answer.status_code == 200
+    assert answer.text == (
+        '<p><strong>结论</strong><a class="cite" href="#run-3-1">[1]</a>，[2]</p>\n'
+        "<p>&lt;img src=x onerror=alert(1)&gt; "
+        '<span class="image-as-text">![x](https://evil.example/p.png)</span></p>\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"run": "1"}, "text"),
+        ({"text": "x" * 100_001, "run": "1"}, "text"),
+        ({"text": "x", "run": '1-"><script>'}, "run"),
+        ({"text": "x", "run": "1", "known": ["1000"]}, "known"),
+    ],
+)
+def test_what_cannot_be_rendered_is_named(
+    organisation: Organisation, sent: dict[str, object], field: str
+) -> None:
+    make(organisation)
+    refused = manager(organisation).post(f"{ONE}try/rendered", sent)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_field")
+    assert refused.json()["field"] == field
+
+
+def test_only_who_may_try_has_answers_rendered(organisation: Organisation, other: Organisation) -> None:
+    make(organisation)
+    sent = {"text": "x", "run": "1"}
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = manager(organisation).cookies
+    assert strict.post(f"{ONE}try/rendered", sent).status_code == 403
+    assert (
+        signed_in(organisation.member(organisation.finance)).post(f"{ONE}try/rendered", sent).status_code
+        == 403
+    )
+    for stranger in (
+        organisation.member(organisation.energy, Role.MANAGER),
+        other.member(other.root, Role.ADMIN),
+    ):
+        assert signed_in(stranger).post(f"{ONE}try/rendered", sent).status_code == 404
+    assert Client().post(f"{ONE}try/rendered", sent).status_code == 302

@@ -4,7 +4,6 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from rest_framework.test import APIClient
 
 from controlplane.audit.selectors import event_list
 from controlplane.chat.models import Feedback, FeedbackResolution, MessageStatus
@@ -163,12 +162,32 @@ def test_nobody_else_decides(organisation: Organisation, other: Organisation, he
     assert resolutions(organisation) == 0
 
 
-def test_an_answer_is_cut_at_its_citations(organisation: Organisation, held: Held) -> None:
-    client: APIClient = api_client(organisation.member(organisation.finance, Role.MANAGER))
-    assert client.get(held.review).status_code == 200
+def transcript(organisation: Organisation, held: Held) -> str:
     with tenant_scope(organisation.tenant.pk):
         cited = [CitationView(citation=c, quote=None) for c in held.answer.citations.all()]
-    views = [MessageView(held.question, ()), MessageView(held.answer, tuple(cited))]
-    [turn] = turns_of(messages=views)
-    assert "".join(piece.text for piece in turn.pieces) == held.answer.content
-    assert [piece.text for piece in turn.pieces if piece.citation] == ["[1]"]
+    [turn] = turns_of(messages=[MessageView(held.question, ()), MessageView(held.answer, tuple(cited))])
+    return turn.html
+
+
+def test_the_marks_of_an_answer_lead_to_its_citations(organisation: Organisation, held: Held) -> None:
+    mark = f'<a class="cite" href="#m{held.answer.pk}-1">[1]</a>'
+    assert transcript(organisation, held) == f"<p>最高不超过70%{mark}。</p>\n"
+    page = manager(organisation).get(f"/conversations/{held.conversation.pk}/").text
+    assert mark in page
+    assert f'<li id="m{held.answer.pk}-1">' in page
+
+
+def test_an_answer_is_read_as_it_was_meant_and_nothing_of_it_runs(
+    organisation: Organisation, held: Held
+) -> None:
+    held.answer.content = (
+        "**上限**[1][2]\n\n| 抵押物 | 比例 |\n|---|--:|\n| <script>alert(1)</script> | 70% |\n\n"
+        "<img src=x onerror=alert(1)> ![x](https://evil.example/p.png) [x](javascript:alert(1))"
+    )
+    html = transcript(organisation, held)
+    assert "<strong>上限</strong>" in html
+    assert '<td data-align="right">70%</td>' in html
+    assert "[2]" in html  # of no citation
+    for part in ("<script", "<img", 'href="javascript', 'src="', "style="):
+        assert part not in html
+    assert "![x](https://evil.example/p.png)" in html

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -22,8 +23,11 @@ from controlplane.console.views.assistants import AssistantsPage
 from controlplane.core.problems import InvalidInput, Problem
 from controlplane.core.scope import scoped
 from controlplane.serving.registry import registry
+from frontend.markdown.rendering import render as rendered
 
 _ROUTES_SECONDS = 5.0
+_LONGEST_ANSWER = 100_000
+_MOST_CITATIONS = 999  # a mark has three figures
 _USUAL_ROUTES = ("chat", "reasoner", "auto")
 
 
@@ -50,6 +54,35 @@ class AssistantTry(AssistantsPage):
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Accel-Buffering"] = "no"
         return response
+
+    def failed(self, problem: Problem) -> HttpResponse:
+        """For the script that asked."""
+        return JsonResponse(problem.document(), status=problem.status, headers=problem.headers())
+
+
+class RenderedForm(forms.Form):
+    """`run`: which of the page's answers it is; its sources are known there by this number."""
+
+    text = forms.CharField(max_length=_LONGEST_ANSWER, strip=False)
+    run = forms.IntegerField(min_value=1)
+    known = forms.TypedMultipleChoiceField(
+        coerce=int, choices=[(n, n) for n in range(1, _MOST_CITATIONS + 1)], required=False
+    )
+
+
+class AssistantTryRendered(AssistantsPage):
+    """The Markdown of an answer as HTML: nothing is read and nothing kept, the text is the page's own."""
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        self.assistant(slug)
+        form = RenderedForm(request.POST)
+        if not form.is_valid():
+            field, (fault, *_) = next(iter(form.errors.items()))
+            raise InvalidInput(code="invalid_field", field=field, detail=str(fault))
+        data = form.cleaned_data
+        return HttpResponse(
+            "".join(rendered(data["text"], known=data["known"], sources=f"run-{data['run']}-"))
+        )
 
     def failed(self, problem: Problem) -> HttpResponse:
         """For the script that asked."""

@@ -1,4 +1,7 @@
-// One answer of the pane, as it comes in. All of it is put in as text, never as HTML.
+// One answer of the pane, as it comes in. All of it is put in as text; the answer once more, when it is whole, as the
+// platform has rendered it.
+
+let runs = 0;
 
 export class Run {
   constructor(pane, place, name, question, titled) {
@@ -6,6 +9,8 @@ export class Run {
     for (const word of pane.querySelector("#try-words").content.querySelectorAll("[data-word]")) words[word.dataset.word] = word.textContent;
     this.words = words;
     this.text = "";
+    this.number = runs += 1;
+    this.known = [];
     this.slots = {};
     this.hits = new Map();
     const run = pane.querySelector("#try-run").content.cloneNode(true).firstElementChild;
@@ -59,7 +64,10 @@ export class Run {
       link.href = note.url_citation.url.startsWith("http") ? note.url_citation.url : "#";
       link.target = "_blank";
       link.rel = "noopener";
-      this.show("citations").append(element("li", "", [element("strong", "", `[${index}] `), link]));
+      this.known.push(index);
+      const item = element("li", "", [element("strong", "", `[${index}] `), link]);
+      item.id = `run-${this.number}-${index}`;
+      this.show("citations").append(item);
       const hit = this.hits.get(note.karez.chunk_id);
       if (hit) {
         hit.classList.add("is-cited");
@@ -135,6 +143,12 @@ export class Run {
   show(name) {
     this.slots[name].hidden = false;
     return this.slots[name];
+  }
+
+  // `html` comes from the platform, where nothing of a text becomes markup.
+  showRendered(html) {
+    this.slots.answer.innerHTML = html;
+    this.slots.answer.classList.add("prose");
   }
 
   fail(text) {

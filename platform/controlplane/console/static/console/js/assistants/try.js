@@ -68,6 +68,16 @@ export function setUpTrying(pane, editor) {
       if (error.name === "AbortError") run.stop();
       else run.fail(pane.dataset.failed);
     }
+    if (run.text) await render(run);
+  }
+
+  // What cannot be rendered stays as it was written.
+  async function render(run) {
+    const body = new URLSearchParams([["text", run.text], ["run", run.number], ...run.known.map((index) => ["known", index])]);
+    try {
+      const response = await fetch(pane.dataset.rendered, { method: "POST", headers: { "X-CSRFToken": token(editor) }, body });
+      if (response.ok && !response.redirected) run.showRendered(await response.text());
+    } catch { /* the network is gone */ }
   }
 }
 

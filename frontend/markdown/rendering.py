@@ -14,7 +14,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from frontend.chat.math_marks import add_math
+from frontend.markdown.math_marks import add_math
 
 # What would look wrong for a moment, until the rest of it comes: half a mark, half an emphasis.
 _UNFINISHED = re.compile(r"(?:\[\d{0,3}|[*_~`$\\]{1,3})$")
@@ -47,17 +47,21 @@ def _presentable(tail: str) -> str:
     return tail[: len(tail) - len(last)] if last.startswith("|") and last.count("\n") < 2 else tail
 
 
-def render(text: str, *, known: Collection[int] | None, cut: bool = False) -> list[str]:
+def render(text: str, *, known: Collection[int] | None, cut: bool = False, sources: str = "") -> list[str]:
     """The blocks of a finished text. `[n]` is a mark of the `known` citations; of any number while they are not known.
 
-    A text that was `cut` off shows no half of a table, and no marks of citations that never came.
+    A text that was `cut` off shows no half of a table, and no marks of citations that never came. `sources`: the ids of
+    the citations on the page without their numbers, which marks then link to; otherwise marks are buttons.
     """
-    return [html for html, _line in _blocks(_presentable(text) if cut else text, known=known, cut=cut)]
+    shown = _presentable(text) if cut else text
+    return [html for html, _line in _blocks(shown, known=known, cut=cut, sources=sources)]
 
 
-def _blocks(text: str, *, known: Collection[int] | None, cut: bool = False) -> list[tuple[str, int]]:
+def _blocks(
+    text: str, *, known: Collection[int] | None, cut: bool = False, sources: str = ""
+) -> list[tuple[str, int]]:
     """Each top-level block as HTML, and the line it begins on."""
-    tokens = _MARKDOWN.parse(text, env := {"known": known, "cut": cut})
+    tokens = _MARKDOWN.parse(text, env := {"known": known, "cut": cut, "sources": sources})
     found: list[tuple[str, int]] = []
     begin = depth = 0
     for place, token in enumerate(tokens):
@@ -94,9 +98,11 @@ def _cite(state: StateInline, silent: bool) -> bool:
 
 
 def _render_cite(
-    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
+    _self: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, env: EnvType
 ) -> str:
     number = tokens[index].content
+    if env.get("sources"):
+        return f'<a class="cite" href="#{escapeHtml(env["sources"])}{number}">[{number}]</a>'
     return f'<button type="button" class="cite" data-cite="{number}">{number}</button>'
 
 
@@ -132,6 +138,15 @@ def _render_table_open(
     return '<div class="table" tabindex="0"><table>\n'
 
 
+def _render_cell(
+    self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """The side it stands at by an attribute of its own: the console's policy takes no style within the page."""
+    if style := tokens[index].attrs.pop("style", ""):
+        tokens[index].attrSet("data-align", str(style).removeprefix("text-align:"))
+    return self.renderToken(tokens, index, options, env)
+
+
 def _render_table_close(
     _self: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
 ) -> str:
@@ -151,6 +166,8 @@ def _markdown() -> MarkdownIt:
     md.add_render_rule("fence", _render_code)
     md.add_render_rule("code_block", _render_code)
     md.add_render_rule("table_open", _render_table_open)
+    md.add_render_rule("th_open", _render_cell)
+    md.add_render_rule("td_open", _render_cell)
     md.add_render_rule("table_close", _render_table_close)
     return md
 
