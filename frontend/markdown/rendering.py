@@ -18,7 +18,8 @@ from frontend.markdown.math_marks import add_math
 
 # What would look wrong for a moment, until the rest of it comes: half a mark, half an emphasis.
 _UNFINISHED = re.compile(r"(?:\[\d{0,3}|[*_~`$\\]{1,3})$")
-_MARK = re.compile(r"\[(\d{1,3})\](?![(\[:])")
+# Not what is a link, nor begins to be a definition; another mark may follow at once.
+_MARK = re.compile(r"\[(\d{1,3})\](?![(:]|\[(?!\d{1,3}\]))")
 _ALLOWED_LINK = re.compile(r"(?:https?://[^/\s\\]|/(?![/\\]))[^\s\\]*", re.IGNORECASE)
 
 

@@ -116,6 +116,11 @@ def test_marks_of_citations() -> None:
     assert render("十天[1]。", known={1}) == [f"<p>十天{mark}。</p>\n"]
     assert render("十天[1]。", known={2}) == ["<p>十天[1]。</p>\n"]
     assert mark in render("十天[1]。", known=None)[0]
+    other = mark.replace("1", "2")
+    assert render("十天[1][2]。", known={1, 2}) == [f"<p>十天{mark}{other}。</p>\n"]
+    assert render("十天[3][2]。", known={1, 2}) == [f"<p>十天[3]{other}。</p>\n"]
+    assert mark in render("[1][2](https://e.example)", known=None)[0]
+    assert "cite" not in render("[1][x]", known=None)[0]
     assert "cite" not in render("`a[1]` [1](https://e.example) x[1234]", known=None)[0]
 
 
