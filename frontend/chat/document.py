@@ -44,13 +44,18 @@ class Document:
     def denied(self, *, language: Language, code: str = "") -> Response:
         """Signed in, and not somebody who may use the chat. Not led back to the sign-in, which would lead here.
 
-        The console's first page tells more of an organisation that is `tenant_suspended`.
+        The console's first page tells more of an organisation that is `tenant_suspended`. After `membership_ended` the
+        session is in another organisation, whose assistants are at the same address.
         """
+        address = f"{self._prefix}/"
         if code == "tenant_suspended":
             texts = {"title": "suspended_title", "text": "suspended_text", "link": "suspended_link"}
+        elif code == "membership_ended":
+            texts = {"title": "left_title", "text": "left_text", "link": "changed_link"}
+            address = f"{self._path}/"
         else:
             texts = {"title": "denied_title", "text": "denied_text", "link": "denied_link"}
-        body = _notice(language, **texts, address=f"{self._prefix}/")
+        body = _notice(language, **texts, address=address)
         return HTMLResponse(body, 403)
 
     def _head(self, language: Language) -> str:

@@ -94,6 +94,7 @@ class Sessions:
             # A platform that is short of breath for a moment signs nobody out.
             if known and error.status != 403 and known.ends_at > time.monotonic():
                 return known
+            self._known.pop(key, None)
             raise
         if grant is None:
             self._known.pop(key, None)

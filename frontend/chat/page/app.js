@@ -176,11 +176,12 @@ export class App {
   #ended(code) {
     if (this.over) return;
     this.over = true;
-    const changed = code === "session_changed";
+    const changed = code !== "session_expired";
+    const [title, text] = { session_changed: ["changed_title", "changed_text"], membership_ended: ["left_title", "left_text"] }[code] ?? ["expired_title", "expired_text"];
     const next = encodeURIComponent(location.pathname + location.search);
     openDialog({
-      title: t(changed ? "changed_title" : "expired_title"),
-      text: t(changed ? "changed_text" : "expired_text"),
+      title: t(title),
+      text: t(text),
       closable: false,
       kind: "expired",
       actions: () => [h("a", { class: "button primary", href: changed ? `${KAREZ.path}/` : `${KAREZ.prefix}/sign-in?next=${next}` }, t(changed ? "changed_link" : "sign_in"))],

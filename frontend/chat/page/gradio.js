@@ -22,7 +22,7 @@ export function actFor(mark, ended) {
 }
 
 export function isEnded(problem) {
-  return ["session_expired", "session_changed"].includes(problem.code);
+  return ["session_expired", "session_changed", "membership_ended"].includes(problem.code);
 }
 
 export function sessionEnded(code) {

@@ -6,6 +6,10 @@ import { problemText } from "./problems.js";
 import { setTheme, themeChoice } from "./theme.js";
 
 const AGAIN_MS = 10000;
+const DENIED = {
+  tenant_suspended: ["suspended_title", "suspended_text", "suspended_link", `${KAREZ.prefix}/`],
+  membership_ended: ["left_title", "left_text", "changed_link", `${KAREZ.path}/`],
+};
 
 // Gradio draws its containers when it is ready.
 function container() {
@@ -43,11 +47,11 @@ async function start() {
 // Who may use no assistant is led to their own page, where one signs out: the start leads back to here.
 function failedStart(place, error) {
   if (error.code === "session_expired") { location.assign(`${KAREZ.prefix}/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`); return; }
-  const denied = error.status !== 403 ? null : error.code === "tenant_suspended" ? ["suspended_title", "suspended_text", "suspended_link", "/"] : ["denied_title", "denied_text", "denied_link", "/account"];
+  const denied = error.status === 403 ? (DENIED[error.code] ?? ["denied_title", "denied_text", "denied_link", `${KAREZ.prefix}/account`]) : null;
   const passing = !denied && (error.code === "network" || error.status >= 500 || error.status === 429);
   const title = t(denied ? denied[0] : passing ? "down_title" : "start_failed_title");
   const way = denied
-    ? h("a", { class: "button primary", href: `${KAREZ.prefix}${denied[3]}` }, t(denied[2]))
+    ? h("a", { class: "button primary", href: denied[3] }, t(denied[2]))
     : h("button", { type: "button", class: "button primary", onclick: () => location.reload() }, t("retry"));
   const text = sentences(denied ? t(denied[1]) : problemText(error), passing && t("start_again"));
   place.replaceChildren(h("div", { class: "karez failed-start" }, h("div", { class: "welcome", role: "alert" }, h("h1", {}, title), h("p", {}, text), way)));

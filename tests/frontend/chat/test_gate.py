@@ -201,6 +201,16 @@ def test_who_may_not_use_the_chat_is_told_and_not_led_in_a_circle(servers: Serve
         assert (response.status_code, response.json()["error"]["code"]) == (403, "session_needed")
 
 
+def test_who_left_the_organisation_is_led_to_the_present_one(servers: Servers) -> None:
+    servers.platform.failures["/session/token"] = {"status": 403, "code": "membership_ended"}
+    with servers.signed_in() as client:
+        page = client.get("/chat/", headers={"Accept-Language": "en"})
+        assert page.status_code == 403
+        assert "You are no longer a member of this organisation" in page.text
+        assert 'href="/chat/"' in page.text
+        assert "You may not use the assistants yet" not in page.text
+
+
 def test_somebody_of_a_suspended_organisation_reads_so(servers: Servers) -> None:
     servers.platform.failures["/session/token"] = {"status": 403, "code": "tenant_suspended"}
     with servers.signed_in() as client:

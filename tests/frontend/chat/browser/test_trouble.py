@@ -178,6 +178,23 @@ def test_a_page_of_another_organisation_says_so_and_leads_on(visitor: Visit) -> 
     expect(dialog).to_have_count(0)
 
 
+def test_who_left_the_organisation_reads_so_and_goes_on_in_another(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.servers.platform.failures["/session/token"] = {"status": 403, "code": "membership_ended"}
+    me.context.request.get(f"{me.servers.base}/chat/")  # nothing is known of the session any more
+    me.ask("草稿")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("您已不是这个组织的成员")
+    expect(page.locator(".toast")).to_have_count(0)
+    me.servers.platform.failures.clear()
+    me.servers.platform.tenant = "t2"
+    dialog.get_by_role("link", name="打开现在的页面").click()
+    page.wait_for_selector(".welcome")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#question")).to_have_value("草稿")
+
+
 def test_another_persons_draft_is_not_shown(visitor: Visit) -> None:
     me = visitor()
     me.page.fill("#question", "秘密")
@@ -191,6 +208,7 @@ def test_another_persons_draft_is_not_shown(visitor: Visit) -> None:
     [
         (403, "session_needed", "您还不能使用助手", "我的账号"),
         (403, "tenant_suspended", "您所在的组织已被暂停", "了解详情"),
+        (403, "membership_ended", "您已不是这个组织的成员", "打开现在的页面"),
         (400, "scripted", "页面没有打开成功", "重试"),
     ],
 )
