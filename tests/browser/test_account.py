@@ -42,7 +42,22 @@ def test_the_own_password_is_changed(
     page.locator("main form .button--primary").click()
     expect(page.locator(".notice--success")).to_be_visible()
     assert elsewhere.http.get("/api/v1/me").status_code == 401
-    assert "overview" in page.url or page.url.endswith("/")
+    assert page.url.endswith("/account")
+
+
+def test_a_member_reads_that_the_password_was_changed(
+    rest: Person, open_browser: Callable[..., BrowserContext]
+) -> None:
+    email = f"{uuid4().hex[:12]}@example.org"
+    rest.post("members", email=email, name="钱宁", password=PASSWORD, department="finance", role="member")
+    page = sign_in(open_browser().new_page(), email=email, password=PASSWORD, wanted="/password")
+    page.goto("/password")
+    page.fill("[name=current]", PASSWORD)
+    page.fill("[name=new]", NEW)
+    page.fill("[name=again]", NEW)
+    page.locator("main form .button--primary").click()
+    expect(page.locator(".notice--success")).to_have_text("密码已修改，其他登录已全部退出。")
+    assert page.url.endswith("/account")
 
 
 def test_an_organisation_is_founded_and_begins_empty(

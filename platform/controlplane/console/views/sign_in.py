@@ -123,7 +123,7 @@ class Password(ConsolePage):
             form.add_problem(problem)
             return self.page(form=form, submit=_("Change password"), status=problem.status)
         messages.success(request, _("The password was changed. Your other sessions have ended."))
-        return back_to(home_of(principal=self.principal))
+        return back_to(reverse("console:account"))  # where it is said; the chat has no such place
 
 
 def _next(request: HttpRequest) -> str:
