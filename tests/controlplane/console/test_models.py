@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from controlplane.assistants.departments import DepartmentCounts, department_counts
 from controlplane.chat.models import Conversation
+from controlplane.console.templatetags.knowledge import status_badge
+from controlplane.console.templatetags.organisation import state_badge
 from controlplane.console.views import models as views
 from controlplane.core.scope import tenant_scope
 from controlplane.documents import spaces
@@ -148,3 +151,9 @@ def test_the_api_probes_for_administrators_only(organisation: Organisation, othe
         "/models/"
     )  # the session is noted as used here: a refusal rolls the test's transaction back
     assert by.manager.post("/api/v1/models/probe").status_code == 403
+
+
+def test_an_engine_is_ready_in_the_same_words_as_a_document() -> None:
+    with override("en"):
+        assert state_badge("ready") == '<span class="badge badge--dot badge--good">Ready</span>'
+        assert ">Ready</span>" in status_badge("ready")

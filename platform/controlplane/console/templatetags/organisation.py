@@ -60,9 +60,9 @@ def actor(who: Actor) -> SafeString:
 
 
 _STATES = {
-    "ready": ("badge--good", _("ready")),
-    "down": ("badge--bad", _("down")),
-    "unknown": ("badge--warn", _("unknown")),
+    "ready": ("badge--good", _("Ready")),
+    "down": ("badge--bad", _("Down")),
+    "unknown": ("badge--warn", _("Unknown")),
 }
 _KINDS = {"chat": _("answers"), "embedding": _("embeds"), "rerank": _("ranks")}
 
