@@ -1,6 +1,6 @@
 // Files of a conversation. They go from here to the platform, and never through Gradio.
 import { arrange, h, icon, iconButton, KAREZ, sentences, t } from "./dom.js";
-import { call, isEnded, sessionEnded } from "./gradio.js";
+import { call, directHeaders, isEnded, sessionEnded } from "./gradio.js";
 import { tell } from "./problems.js";
 
 const POLL_MS = 1500;
@@ -65,7 +65,7 @@ export class Files {
       row.request = request;
       request.open("POST", `${KAREZ.prefix}/api/v1/conversations/${encodeURIComponent(id)}/files`);
       request.setRequestHeader("X-CSRFToken", csrfToken());
-      request.setRequestHeader("Accept-Language", document.documentElement.lang);
+      for (const [name, value] of Object.entries(directHeaders())) request.setRequestHeader(name, value);
       request.upload.onprogress = (event) => { row.progress = event.total ? event.loaded / event.total : 0; this.#draw(); };
       request.onloadend = () => {
         delete row.request;
@@ -88,6 +88,8 @@ export class Files {
       row.status = "failed";
       row.error = body.detail ? sentences(body.detail, body.remedy) : { 413: t("file_too_large"), 415: t("file_unsupported") }[request.status] ?? t("file_upload_failed");
       if (request.status === 401) sessionEnded("session_expired");
+      // Whether it is the session that has changed is for a call of the page to say, in the words of all others.
+      else if ([403, 404].includes(request.status)) call("files", { conversation: id }).catch(() => {});
     }
     if (this.id === id) this.#draw();
   }

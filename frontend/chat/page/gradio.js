@@ -21,6 +21,12 @@ export function actFor(mark, ended) {
   whenEnded = ended;
 }
 
+// What goes to the platform itself goes to the page's own organisation, whichever the session is in by now.
+export function directHeaders() {
+  const [tenant] = (owner ?? "").split(":");
+  return { "Accept-Language": KAREZ.lang, ...(tenant ? { "X-Karez-Tenant": tenant } : {}) };
+}
+
 export function isEnded(problem) {
   return ["session_expired", "session_changed", "membership_ended"].includes(problem.code);
 }

@@ -1,6 +1,6 @@
 // The source of a citation: the passage among its neighbours, and the page it stands on.
 import { h, icon, iconButton, KAREZ, t } from "./dom.js";
-import { call, isEnded, sessionEnded } from "./gradio.js";
+import { call, directHeaders, isEnded, sessionEnded } from "./gradio.js";
 
 export class SourcePanel {
   constructor() {
@@ -119,7 +119,7 @@ function tryAgain(text, again) {
 
 async function pageImage(address) {
   try {
-    const response = await fetch(address, { credentials: "same-origin", headers: { "Accept-Language": KAREZ.lang } });
+    const response = await fetch(address, { credentials: "same-origin", headers: directHeaders() });
     if (response.ok) return { url: URL.createObjectURL(await response.blob()) };
     let code = "";
     try { code = (await response.json()).code; } catch { /* a proxy's page */ }

@@ -31,6 +31,7 @@ def test_a_file_goes_to_the_platform_and_the_question_waits_for_it(visitor: Visi
     assert len(uploads) == 1
     assert uploads[0]["headers"]["x-csrftoken"] == "c" * 32
     assert "authorization" not in uploads[0]["headers"]
+    assert uploads[0]["headers"]["x-karez-tenant"] == "t1"
     page.reload()
     expect(page.locator(".file-name")).to_have_text("合同.txt")
 
@@ -123,3 +124,16 @@ def test_the_focus_stays_while_files_are_followed(visitor: Visit) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#question")).to_be_focused()
     expect(page.locator(".file")).to_have_count(0)
+
+
+def test_a_file_on_a_page_of_another_organisation_is_answered_like_every_call(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.ask("快")
+    me.answered()
+    me.servers.platform.tenant = "t2"
+    # Another tab, after the organisation was changed in the console.
+    me.context.request.get(f"{me.servers.base}/chat/")
+    me.servers.platform.failures["/files"] = {"status": 404, "code": "not_found"}
+    page.locator("input[type=file]").set_input_files([file("合同.txt")])
+    expect(page.get_by_role("dialog")).to_contain_text("已切换组织或账号")
