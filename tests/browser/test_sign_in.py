@@ -59,7 +59,11 @@ def test_signing_in_and_out_by_keyboard_alone(open_browser: Opener, stack: Platf
 
 
 def test_language_and_appearance_are_kept(admin: Page) -> None:
+    admin.get_by_role("heading", level=1).click()
+    assert admin.evaluate("localStorage.getItem('karez-theme')") is None  # nothing was chosen
     admin.locator("summary[aria-label=外观]").click()
+    expect(admin.get_by_role("button", name="跟随系统")).to_have_attribute("aria-pressed", "true")
+    expect(admin.locator("[data-theme-choice][aria-pressed=true]")).to_have_count(1)
     admin.get_by_role("button", name="深色").click()
     expect(admin.locator("html")).to_have_attribute("data-theme", "dark")
     admin.locator("summary[aria-label=语言]").click()

@@ -4,8 +4,10 @@ import { kept } from "./dom.js";
 const system = window.matchMedia("(prefers-color-scheme: dark)");
 let colors = null;
 
+// The console keeps its choice at the same place, and has a word of its own for the system's.
 export function themeChoice() {
-  return kept.get("localStorage", "karez-theme") || "system";
+  const choice = kept.get("localStorage", "karez-theme");
+  return ["light", "dark"].includes(choice) ? choice : "system";
 }
 
 export function setTheme(choice) {

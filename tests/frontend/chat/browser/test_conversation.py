@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.fakes.platform_answers import PASSAGES
@@ -230,6 +231,21 @@ def test_another_assistant_has_its_colours(visitor: Visit) -> None:
     page.get_by_role("menuitemradio", name="财务助手").click()
     expect(page.locator(".welcome h1")).to_have_text("财务助手")
     assert page.evaluate("document.documentElement.style.getPropertyValue('--accent')") == "#b45309"
+
+
+@pytest.mark.parametrize("kept", ["", "auto"])  # what the console keeps at the same place for the system's
+def test_the_systems_theme_is_ticked_until_another_is_chosen(visitor: Visit, kept: str) -> None:
+    me = visitor(theme="dark")
+    page = me.page
+    page.evaluate("kept => localStorage.setItem('karez-theme', kept)", kept)
+    page.reload()
+    page.locator(".user").click()
+    ticked = page.locator(".menu [role=menuitemradio][aria-checked=true]")
+    expect(ticked).to_have_text(["简体中文", "跟随系统"])
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.get_by_role("menuitemradio", name="浅色").click()
+    page.locator(".user").click()
+    expect(ticked).to_have_text(["简体中文", "浅色"])
 
 
 def test_the_language_and_the_theme_are_chosen_and_stay(visitor: Visit) -> None:

@@ -9,11 +9,11 @@ const toasts = document.getElementById("toasts");
 
 function setUpTheme(scope) {
   const show = () => {
-    for (const button of document.querySelectorAll("[data-theme-choice]:not(html)")) {
+    for (const button of document.querySelectorAll("button[data-theme-choice]")) {
       button.setAttribute("aria-pressed", String(button.dataset.themeChoice === document.documentElement.dataset.themeChoice));
     }
   };
-  for (const button of scope.querySelectorAll("[data-theme-choice]")) {
+  for (const button of scope.querySelectorAll("button[data-theme-choice]")) {  // the page's own element has one too
     button.addEventListener("click", () => { window.karezTheme(button.dataset.themeChoice); show(); });
   }
   show();
