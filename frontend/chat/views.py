@@ -104,6 +104,7 @@ def passage_views(rows: Sequence[Json], *, chunk_id: int) -> list[Json]:
         {
             "text": row.get("text") or "",
             "page": row.get("page"),
+            "page_end": row.get("page_end"),
             "section": row.get("section") or "",
             "cited": row.get("chunk_id") == chunk_id,
         }

@@ -60,6 +60,7 @@ class FakePlatform(FilesAndSources, Streams):
         self.hung_up = 0
         self.file_seconds = 2.0
         self.tenant = "t1"
+        self.changed_passages: dict[int, Json] = {}  # what of a passage is otherwise, by its chunk
         self._chat = chat
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
         self.assistants = [
@@ -74,6 +75,7 @@ class FakePlatform(FilesAndSources, Streams):
         self.hung_up = 0
         self.file_seconds = 2.0
         self.tenant = "t1"
+        self.changed_passages = {}
         self.token_seconds = TOKEN_SECONDS
 
     def application(self) -> Starlette:

@@ -86,6 +86,8 @@ class FilesAndSources:
         around = int(request.query_params["around"])
         rows = [
             {"chunk_id": n + 1, "ordinal": n, "text": text, "page": 4 + n // 3, "section": "第三章 休假"}
+            | {"page_end": 4 + n // 3}
+            | self.changed_passages.get(n + 1, {})
             for n, text in enumerate(PASSAGES)
         ]
         return JSONResponse({"results": [row for row in rows if abs(int(row["chunk_id"]) - around) <= 2]})  # type: ignore[call-overload]

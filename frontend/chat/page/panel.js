@@ -1,6 +1,10 @@
 // The source of a citation: the passage among its neighbours, and the page it stands on.
 import { h, icon, iconButton, KAREZ, t } from "./dom.js";
 import { call, directHeaders, isEnded, sessionEnded } from "./gradio.js";
+import { passageOf } from "./passage.js";
+
+// A passage is a few hundred characters: where it goes on longer, its pages hold little else.
+const MOST_PAGES = 4;
 
 export class SourcePanel {
   constructor() {
@@ -28,17 +32,16 @@ export class SourcePanel {
     this.citation = citation;
     const at = citations.indexOf(citation);
     const go = (step) => this.open(citations[at + step], citations, null);
-    const place = [citation.page ? t("page", citation) : "", citation.section].filter(Boolean).join(" · ");
-    const address = `${KAREZ.prefix}/api/v1/documents/${encodeURIComponent(citation.document_id)}`;
+    this.place = h("p", {}, placeOf(citation));
     const passages = h("div", { class: "passages", "aria-live": "polite" });
     const page = citation.page ? h("div", { class: "page-place" }) : null;
-    this.original = h("a", { class: "button small", href: `${address}/content`, download: "" }, icon("open", 15), t("panel_open"));
+    this.original = h("a", { class: "button small", href: `${addressOf(citation)}/content`, download: "" }, icon("open", 15), t("panel_open"));
     this.element.replaceChildren(
       h(
         "header",
         { class: "panel-head" },
         h("span", { class: "source-number", "aria-hidden": "true" }, citation.index),
-        h("div", { class: "panel-title" }, h("h2", {}, citation.title), place && h("p", {}, place)),
+        h("div", { class: "panel-title" }, h("h2", {}, citation.title), this.place),
         iconButton("close", t("close"), () => this.close()),
       ),
       h(
@@ -60,7 +63,7 @@ export class SourcePanel {
     this.element.parentElement.classList.add("with-panel");
     this.onToggle();
     this.element.focus({ preventScroll: true });
-    await Promise.all([this.#passages(citation, passages), page && this.#page(citation, address, page)]);
+    await Promise.all([this.#passages(citation, passages), page && this.#page(citation, page)]);
   }
 
   async #passages(citation, place) {
@@ -79,6 +82,7 @@ export class SourcePanel {
       return;
     }
     place.replaceChildren(...found.map((passage) => passageOf(passage.text, passage.cited)));
+    this.#goOn(citation, found.find((passage) => passage.cited).page_end);
     const cited = place.querySelector(".cited");
     const body = this.element.querySelector(".panel-body");
     if (cited.offsetTop + cited.offsetHeight > body.clientHeight * 0.6) body.scrollTop = cited.offsetTop - 80;
@@ -92,25 +96,43 @@ export class SourcePanel {
     return h("p", { class: "quiet" }, t(citation.quote == null ? "panel_gone" : "panel_gone_quote"));
   }
 
-  async #page(citation, address, place) {
+  // To the pages that a passage ends on, where it does not end on the one that it begins on.
+  #goOn(citation, last) {
+    const section = this.element.querySelector(".panel-page");
+    if (!section || !(last > citation.page)) return;
+    this.place.textContent = placeOf(citation, last);
+    for (const more of section.querySelectorAll(".page-place.next")) more.remove();  // of an earlier try
+    for (let number = citation.page + 1; number <= Math.min(last, citation.page + MOST_PAGES - 1); number += 1) {
+      const place = h("div", { class: "page-place next" });
+      section.append(place);
+      this.#page(citation, place, number);
+    }
+  }
+
+  async #page(citation, place, number = citation.page) {
     place.replaceChildren(h("div", { class: "page-button" }));
-    const shown = await pageImage(`${address}/pages/${citation.page}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`);
+    const shown = await pageImage(`${addressOf(citation)}/pages/${number}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`);
     if (this.citation !== citation) return;
     if (shown.status === 401) sessionEnded("session_expired");
-    else if (shown.url) place.replaceChildren(zoomable(shown.url, t("panel_image", citation)));
+    else if (shown.url) place.replaceChildren(zoomable(shown.url, t("panel_image", { ...citation, page: number })));
     else if (shown.code === "page_not_rendered") place.replaceChildren(h("p", { class: "quiet" }, t("panel_page_none")));
-    else if (isGone(shown.status)) place.parentElement.remove();
-    else place.replaceChildren(tryAgain(t("panel_page_failed"), () => this.#page(citation, address, place)));
+    else if (isGone(shown.status)) (number > citation.page ? place : place.parentElement)?.remove();
+    else place.replaceChildren(tryAgain(t("panel_page_failed"), () => this.#page(citation, place, number)));
   }
+}
+
+function addressOf(citation) {
+  return `${KAREZ.prefix}/api/v1/documents/${encodeURIComponent(citation.document_id)}`;
+}
+
+function placeOf(citation, last = citation.page) {
+  const pages = !citation.page ? "" : last > citation.page ? t("pages", { from: citation.page, to: last }) : t("page", citation);
+  return [pages, citation.section].filter(Boolean).join(" · ");
 }
 
 // What is no longer there, or no longer theirs to read.
 function isGone(status) {
   return [403, 404, 410].includes(status);
-}
-
-function passageOf(text, cited) {
-  return h("p", { class: cited ? "passage cited" : "passage" }, cited ? h("mark", {}, text) : text);
 }
 
 function tryAgain(text, again) {

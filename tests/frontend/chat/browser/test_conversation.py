@@ -57,6 +57,43 @@ def test_a_citation_opens_its_passage_and_its_page(visitor: Visit) -> None:
     expect(panel).to_be_hidden()
 
 
+def test_a_passage_over_two_pages_shows_both(visitor: Visit) -> None:
+    me = visitor()
+    panel = me.page.locator(".panel")
+    me.servers.platform.changed_passages[3] = {"page_end": 5}
+    me.ask("年假有几天？")
+    me.answered()
+    me.page.locator(".cite").first.click()
+    expect(panel.locator(".panel-title p")).to_have_text("第 4–5 页 · 第三章 休假")
+    images = panel.locator("img.page-image")
+    expect(images).to_have_count(2)
+    assert [image.get_attribute("alt") for image in images.all()] == [
+        "员工休假管理办法（2025 版）.pdf，第 4 页",
+        "员工休假管理办法（2025 版）.pdf，第 5 页",
+    ]
+    panel.get_by_role("button", name="出处 2").click()
+    expect(panel.locator(".panel-title p")).to_have_text("第 4 页 · 第三章 休假")
+    expect(images).to_have_count(1)
+
+
+def test_a_table_of_a_passage_is_a_table_and_nothing_of_it_is_markup(visitor: Visit) -> None:
+    me = visitor()
+    panel = me.page.locator(".panel")
+    hostile = "<img src=x onerror='window.pwned=6'>"
+    me.servers.platform.changed_passages[3] = {
+        "text": f"第十三条 年休假：\n| 工龄 | 天数 |\n| 10年 | {hostile} |\n| 20年 | 15 |\n附则。\n| 只有一行 | x |"
+    }
+    me.ask("年假有几天？")
+    me.answered()
+    me.page.locator(".cite").first.click()
+    cited = panel.locator(".passage.cited")
+    expect(cited.locator("th")).to_have_text(["工龄", "天数"])
+    expect(cited.locator("td")).to_have_text(["10年", hostile, "20年", "15"])
+    expect(cited.locator("mark")).to_have_text(["第十三条 年休假：", "附则。", "| 只有一行 | x |"])
+    assert me.page.evaluate("window.pwned") is None
+    assert panel.locator(".passages img").count() == 0
+
+
 def test_a_source_that_is_gone_is_told_from_one_that_cannot_be_read_now(visitor: Visit) -> None:
     me = visitor()
     page, failures = me.page, me.servers.platform.failures
