@@ -114,8 +114,12 @@ export class Thread {
   }
 
   #scrolled() {
-    const left = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight;
-    this.stuck = left < NEAR && !this.messages.querySelector(".welcome");
+    const top = this.scroller.scrollTop;
+    const left = this.scroller.scrollHeight - top - this.scroller.clientHeight;
+    // What came since the last layout lies below the end that is watched: only who goes up has left it.
+    if (left < NEAR) this.stuck = !this.messages.querySelector(".welcome");
+    else if (top < this.top) this.stuck = false;
+    this.top = top;
     this.down.hidden = left < NEAR * 2;
   }
 }

@@ -164,6 +164,32 @@ def test_stop_keeps_what_was_said_and_again_asks_anew(visitor: Visit) -> None:
     assert me.servers.platform.hung_up == 2
 
 
+# A browser reports that it scrolled before it reports what grew, so both are done here in one go.
+_GROW = """() => new Promise((done) => {
+    const scroller = document.querySelector(".scroller");
+    const more = document.createElement("div");
+    more.style.height = "400px";
+    scroller.firstElementChild.append(more);
+    scroller.dispatchEvent(new Event("scroll"));
+    const left = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+    requestAnimationFrame(() => requestAnimationFrame(() => done(left())));
+})"""
+
+
+def test_the_end_of_an_answer_stays_in_sight_until_somebody_scrolls_up(visitor: Visit) -> None:
+    me = visitor()
+    me.ask("年假有几天？")
+    me.answered()
+    assert me.page.evaluate(_GROW) < 2
+    assert me.page.evaluate(_GROW) < 2
+    me.page.mouse.move(900, 400)
+    me.page.mouse.wheel(0, -300)
+    me.page.wait_for_timeout(500)
+    left = me.page.evaluate("document.querySelector('.scroller').scrollTop")
+    assert me.page.evaluate(_GROW) > 600
+    assert me.page.evaluate("document.querySelector('.scroller').scrollTop") == left
+
+
 def test_feedback_is_there_after_a_reload(visitor: Visit) -> None:
     me = visitor()
     page = me.page
