@@ -3,6 +3,7 @@ import { copyText, h, icon, iconButton, patchBlocks, t } from "./dom.js";
 import { announce, toast } from "./dialogs.js";
 import { feedbackButtons } from "./feedback.js";
 import { setMath } from "./math.js";
+import { stoppedCard } from "./problems.js";
 
 export class AnswerView {
   constructor({ brandMark, openSource, regenerate }) {
@@ -56,12 +57,12 @@ export class AnswerView {
     this.after.replaceChildren();
     if (refused) this.#refuse(message);
     // Citations are checked when an answer is whole: one that was stopped has none.
-    const unchecked = message.text && !this.citations.length;
-    if (message.status === "stopped") this.after.append(h("p", { class: "stopped" }, t(unchecked ? "stopped_unchecked" : "stopped")));
+    const unchecked = !this.citations.length;
+    if (message.status === "stopped" && message.text) this.after.append(h("p", { class: "stopped" }, t(unchecked ? "stopped_unchecked" : "stopped")));
     if (this.citations.length) this.after.append(this.#sources());
     // Of an answer that has no word there is nothing to copy or to judge.
     if (message.text) this.after.append(this.#actions(message));
-    else if (message.status === "stopped") this.after.append(h("div", { class: "actions" }, this.#again()));
+    else if (message.status === "stopped") this.after.append(stoppedCard({ retry: () => this.regenerate() }));
   }
 
   // The same answer from its beginning, after the connection was lost.

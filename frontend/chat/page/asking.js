@@ -122,7 +122,7 @@ export class Asking {
     }
     if (failure) this.#failed({ failure, view, ending, text, regenerate });
     else announce(t(ending?.status === "stopped" ? "stopped" : "answered_live"));
-    if (ending?.status === "stopped" && !ending.message) this.thread.addProblem({ problem: { code: "stopped", told: t("nothing_written") }, title: t("stopped"), detail: t("kept"), retry: () => this.#again(text) });
+    if (ending?.status === "stopped" && !ending.message) this.thread.addStopped(() => this.#again(text));
     this.page.refresh();
   }
 

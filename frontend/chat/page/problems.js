@@ -42,6 +42,8 @@ export function tell(problem) {
 // A card in the conversation, with a button that waits as long as it was told to.
 export function problemCard({ problem, title, detail = "", retry }) {
   const button = retry && h("button", { type: "button", class: "button", onclick: () => { clearInterval(timer); retry(); } }, icon("again", 16), h("span", {}, t("retry")));
+  // What somebody stopped is no failure.
+  const stopped = problem.code === "stopped";
   let left = Math.ceil(problem.retryAfter ?? 0);
   let timer = 0;
   const count = () => {
@@ -56,8 +58,13 @@ export function problemCard({ problem, title, detail = "", retry }) {
   count();
   return h(
     "div",
-    { class: "notice failed", role: "alert" },
-    icon("warn", 20),
+    stopped ? { class: "notice stopped", role: "status" } : { class: "notice failed", role: "alert" },
+    icon(stopped ? "quiet" : "warn", 20),
     h("div", {}, h("strong", {}, title), h("p", {}, sentences(problemText(problem), detail)), button && h("div", { class: "notice-actions" }, button)),
   );
+}
+
+// Of an answer that was stopped before its first word.
+export function stoppedCard({ retry }) {
+  return problemCard({ problem: { code: "stopped", told: t("nothing_written") }, title: t("stopped"), detail: t("kept"), retry });
 }

@@ -1,7 +1,7 @@
 // The conversation itself: questions, answers, what went wrong, or how to begin.
 import { h, icon, iconButton, t } from "./dom.js";
 import { AnswerView } from "./answer.js";
-import { problemCard } from "./problems.js";
+import { problemCard, stoppedCard } from "./problems.js";
 import { brandMark } from "./rail.js";
 
 const NEAR = 90;
@@ -90,12 +90,20 @@ export class Thread {
   }
 
   addProblem(options) {
-    this.messages.append(problemCard(options));
+    this.#addCard(problemCard(options));
+  }
+
+  addStopped(retry) {
+    this.#addCard(stoppedCard({ retry }));
+  }
+
+  #addCard(card) {
+    this.messages.append(card);
     this.toEnd();
   }
 
   dropProblems() {
-    for (const card of this.messages.querySelectorAll(":scope > .notice.failed")) card.remove();
+    for (const card of this.messages.querySelectorAll(":scope > .notice")) card.remove();
   }
 
   toEnd(behavior = "instant") {
@@ -104,9 +112,9 @@ export class Thread {
   }
 
   #unanswered(row, last) {
-    const stopped = row.status === "stopped";
-    const problem = stopped ? { code: "stopped", told: t("nothing_written") } : { code: row.reason || "engine_unavailable" };
-    this.addProblem({ problem, title: t(stopped ? "stopped" : "failed_title"), detail: t("kept"), retry: last ? () => this.onRegenerate() : null });
+    const retry = last ? () => this.onRegenerate() : null;
+    if (row.status === "stopped") this.addStopped(retry);
+    else this.addProblem({ problem: { code: row.reason || "engine_unavailable" }, title: t("failed_title"), detail: t("kept"), retry });
   }
 
   #markLast() {

@@ -164,6 +164,26 @@ def test_stop_keeps_what_was_said_and_again_asks_anew(visitor: Visit) -> None:
     assert me.servers.platform.hung_up == 2
 
 
+def test_what_was_stopped_before_its_first_word_offers_another_try(visitor: Visit) -> None:
+    me = visitor()
+    page = me.page
+    me.ask("慢慢说")
+    page.locator(".reasoning.going").wait_for()
+    page.keyboard.press("Escape")
+    for _time in ("live", "reloaded"):
+        notice = page.locator(".notice.stopped")
+        expect(notice).to_contain_text("回答已停止")
+        expect(notice).to_contain_text("还没有写出内容。问题已保留。")
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.locator(".answer .actions")).to_have_count(0)
+        page.reload()
+    page.locator(".notice.stopped").get_by_role("button", name="重试").click()
+    page.locator(".content .block").first.wait_for()
+    expect(page.locator(".notice.stopped")).to_have_count(0)
+    expect(page.locator(".question")).to_have_count(1)
+    expect(page.locator(".answer")).to_have_count(1)
+
+
 # A browser reports that it scrolled before it reports what grew, so both are done here in one go.
 _GROW = """() => new Promise((done) => {
     const scroller = document.querySelector(".scroller");
