@@ -64,6 +64,8 @@ def test_language_and_appearance_are_kept(admin: Page) -> None:
     admin.locator("summary[aria-label=外观]").click()
     expect(admin.get_by_role("button", name="跟随系统")).to_have_attribute("aria-pressed", "true")
     expect(admin.locator("[data-theme-choice][aria-pressed=true]")).to_have_count(1)
+    # The chat reads the same choice: opening a menu is none.
+    assert admin.evaluate("localStorage.getItem('karez-theme')") is None
     admin.get_by_role("button", name="深色").click()
     expect(admin.locator("html")).to_have_attribute("data-theme", "dark")
     admin.locator("summary[aria-label=语言]").click()

@@ -350,6 +350,18 @@ def test_the_language_and_the_theme_are_chosen_and_stay(visitor: Visit) -> None:
     expect(page.get_by_role("menuitem", name="Console")).to_have_attribute("href", "/")
 
 
+def test_the_systems_appearance_chosen_in_the_console_holds_here(visitor: Visit) -> None:
+    page = visitor(theme="dark").page
+    page.evaluate("localStorage.setItem('karez-theme', 'auto')")
+    page.reload()
+    page.locator(".user").click()
+    expect(page.get_by_role("menuitemradio", name="跟随系统")).to_have_attribute("aria-checked", "true")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"{theme} === 'light'")
+
+
 def test_who_may_not_use_the_console_is_not_led_there(visitor: Visit) -> None:
     me = visitor("zhang")
     me.page.locator(".user").click()
