@@ -11,6 +11,7 @@ from controlplane.core.problems import not_found
 from controlplane.core.scope import Scope, scoped
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import User
+from controlplane.identity.people_file import COLUMNS, EXPORTED_BESIDE
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import tenants_of
 from controlplane.tenants.models import Membership, Role
@@ -72,7 +73,7 @@ def has_another_administrator(*, tenant_id: UUID, user: User) -> bool:
         return others.filter(Exists(User.objects.filter(pk=OuterRef("user_id"), is_active=True))).exists()
 
 
-EXPORT_COLUMNS = ("email", "name", "department", "role", "clearance", "active", "last_sign_in")
+EXPORT_COLUMNS = (*COLUMNS, *EXPORTED_BESIDE)
 
 
 def person_rows(*, people: Iterable[User]) -> Iterator[tuple[str, ...]]:

@@ -15,18 +15,22 @@ from controlplane.core.secrecy import Secrecy
 from controlplane.tenants.models import Role
 
 COLUMNS = ("email", "name", "department", "role", "clearance")
+# An export has them for its reader.
+EXPORTED_BESIDE = ("active", "last_sign_in")
 MOST_LINES = 500
 MOST_BYTES = 512 * 1024
 
 _HEADINGS = {
     "e-mail": "email",
     "mail": "email",
+    "full name": "name",
     "邮箱": "email",
     "电子邮件": "email",
     "电子邮箱": "email",
     "姓名": "name",
     "部门": "department",
     "角色": "role",
+    "密级权限": "clearance",
     "密级": "clearance",
     "涉密等级": "clearance",
     "知悉范围": "clearance",
@@ -58,7 +62,7 @@ def people_lines(*, content: bytes) -> list[PeopleLine]:
     rows = _rows(_text(content))
     if not rows:
         raise _refused("file_empty", _("The file has no lines."))
-    columns = [_HEADINGS.get(cell.strip().lower(), cell.strip().lower()) for cell in rows[0][1]]
+    columns = [_column(cell) for cell in rows[0][1]]
     if "email" not in columns or "department" not in columns:
         raise _refused(
             "headings_missing",
@@ -72,6 +76,13 @@ def people_lines(*, content: bytes) -> list[PeopleLine]:
             "too_many_lines", _("The file has more than %(most)s people. Split it.") % {"most": MOST_LINES}
         )
     return lines
+
+
+def headings_passed_over(*, content: bytes) -> list[str]:
+    """Those of columns that mean nothing here, as they were written: one of them may be a misspelt right."""
+    rows = _rows(_text(content))
+    known = {*COLUMNS, *EXPORTED_BESIDE}
+    return [cell.strip() for cell in rows[0][1] if cell.strip() and _column(cell) not in known]
 
 
 def role_of(text: str) -> Role | None:
@@ -96,6 +107,11 @@ def _said() -> tuple[Mapping[str, str], Mapping[str, str]]:
     roles |= {role.value: role.value for role in Role}
     levels |= {level.slug: level.slug for level in Secrecy}
     return roles, levels
+
+
+def _column(heading: str) -> str:
+    heading = heading.strip().lower()
+    return _HEADINGS.get(heading, heading)
 
 
 def _text(content: bytes) -> str:

@@ -248,6 +248,14 @@ def test_an_import_is_looked_at_and_then_taken_over_once(organisation: Organisat
     assert state(organisation) == after
 
 
+def test_an_import_tells_the_columns_that_it_does_not_read(organisation: Organisation, boss: Client) -> None:
+    line = f"{uuid4().hex}@example.org,A,finance,secret\n"
+    seen = upload(boss, f"email,name,department,<b>Clearence\n{line}")
+    assert "&lt;b&gt;Clearence" in seen.text
+    assert "notice--warning" in seen.text
+    assert "notice--warning" not in upload(boss, f"{HEAD}{uuid4().hex}@example.org,A,finance,,\n").text
+
+
 def test_an_import_with_a_wrong_line_names_it_and_changes_nothing(
     organisation: Organisation, boss: Client
 ) -> None:

@@ -15,7 +15,13 @@ from controlplane.core.scope import platform_scope, scoped, tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.backends import EmailBackend
 from controlplane.identity.models import KeyScope, User
-from controlplane.identity.people_file import COLUMNS, MOST_LINES, people_lines
+from controlplane.identity.people_file import (
+    COLUMNS,
+    MOST_LINES,
+    PeopleLine,
+    headings_passed_over,
+    people_lines,
+)
 from controlplane.identity.people_import import ImportPlan, people_import, people_plan
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import principal_of_user
@@ -56,6 +62,24 @@ def test_a_line_is_read_as_spreadsheets_write_it() -> None:
         [line] = people_lines(content=text.encode(encoding))
         assert (line.number, line.email, line.name) == (2, "li@example.org", "李雷")
         assert (line.role, line.clearance) == ("知识管理员", "机密")
+
+
+@pytest.mark.parametrize(
+    "headings",
+    ["E-mail,Full name,Department,Role,Clearance", "邮箱,姓名,部门,角色,密级权限", ",".join(COLUMNS)],
+)
+def test_columns_are_named_as_the_pages_name_them(headings: str) -> None:
+    content = f"{headings}\nli@example.org,李雷,finance,manager,secret\n".encode()
+    [line] = people_lines(content=content)
+    assert line == PeopleLine(2, "li@example.org", "李雷", "finance", "manager", "secret")
+    assert headings_passed_over(content=content) == []
+
+
+def test_columns_that_mean_nothing_are_told_but_for_those_of_an_export() -> None:
+    content = b"email,Clearence,department,,active,last_sign_in,No.\nli@example.org,secret,finance,,,,7\n"
+    assert headings_passed_over(content=content) == ["Clearence", "No."]
+    [line] = people_lines(content=content)
+    assert line.clearance == ""
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,13 @@ from controlplane.core.problems import Problem
 from controlplane.core.scope import scoped
 from controlplane.identity.directory import EXPORT_COLUMNS, person_list, person_rows
 from controlplane.identity.people import people_export_note
-from controlplane.identity.people_file import COLUMNS, MOST_BYTES, PeopleLine, people_lines
+from controlplane.identity.people_file import (
+    COLUMNS,
+    MOST_BYTES,
+    PeopleLine,
+    headings_passed_over,
+    people_lines,
+)
 from controlplane.identity.people_import import people_import, people_plan
 
 _EXPORTED_AT_ONCE = 2_000
@@ -42,7 +48,8 @@ class PeopleImport(PeoplePage):
         if not form.is_valid():
             return self.page(form=form, crumbs=self.trail, status=422)
         try:
-            lines = people_lines(content=form.cleaned_data["file"].read(MOST_BYTES + 1))
+            content = form.cleaned_data["file"].read(MOST_BYTES + 1)
+            lines = people_lines(content=content)
             plan = people_plan(principal=self.principal, lines=lines)
         except Problem as problem:
             form.add_problem(problem)
@@ -51,6 +58,7 @@ class PeopleImport(PeoplePage):
             form=form,
             crumbs=self.trail,
             plan=plan,
+            passed_over=headings_passed_over(content=content),
             take_over=TakeOverForm(initial={"lines": _as_text(lines)}),
         )
 
