@@ -101,9 +101,13 @@ def department_delete_by(*, principal: Principal, department: Department) -> Non
     Keys that have ended are no content: they go with it, as every key that they made has ended too. The trail keeps them.
     """
     _lock_administered(principal, department)
-    dead = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
-    ApiKey.objects.filter(dead, tenant_id=principal.tenant, department=department).delete()
+    ApiKey.objects.filter(keys_ended(), tenant_id=principal.tenant, department=department).delete()
     department_delete(tenant_id=principal.tenant, actor=principal.actor, department=department)
+
+
+def keys_ended() -> Q:
+    """Of API keys: revoked, or run out by now."""
+    return Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
 
 
 def department_hold(*, principal: Principal, department: Department) -> Department:

@@ -3,12 +3,17 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from controlplane.chat.departments import conversations_move
-from controlplane.identity.departments import department_delete_by, department_hold
+from controlplane.core.scope import Scope, scoped
+from controlplane.identity.departments import department_delete_by, department_hold, keys_ended
+from controlplane.identity.models import ApiKey
 from controlplane.identity.principal import Principal
+from controlplane.metering.models import HourlyUsage
 from controlplane.metering.services import usage_move
 from controlplane.tenants.models import Department
+from controlplane.tenants.selectors import department_contents
 
 
 @transaction.atomic
@@ -18,6 +23,13 @@ def department_dissolve(*, principal: Principal, department: Department) -> None
     if held.parent_id is not None:
         _move(held.tenant_id, held.pk, held.parent_id)
     department_delete_by(principal=principal, department=held)
+
+
+def department_obstacles(*, department: Department) -> dict[str, int]:
+    """`{kind: number}` of what keeps it from being dissolved: numbers only, whoever asks."""
+    goes = {ApiKey._meta.label: keys_ended(), HourlyUsage._meta.label: Q(department=department)}
+    with scoped(Scope(tenant_id=department.tenant_id, unrestricted=True)):
+        return department_contents(department=department, without=goes)
 
 
 def _move(tenant_id: UUID, department_id: UUID, parent_id: UUID) -> None:

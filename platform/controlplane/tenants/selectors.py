@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import ForeignObjectRel, Model, QuerySet
+from django.db.models import ForeignObjectRel, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import not_found
@@ -136,8 +136,10 @@ _UNCOUNTED = frozenset(
 )
 
 
-def department_contents(*, department: Department) -> dict[str, int]:
+def department_contents(*, department: Department, without: Mapping[str, Q] | None = None) -> dict[str, int]:
     """`{kind: number}` of all that refers to the department. Needs a scope that sees everything.
+
+    `without` names rows that do not count, by the label of their model.
 
     Read from the models, so that what a later app hangs on departments is counted from its first day.
     """
@@ -149,6 +151,8 @@ def department_contents(*, department: Department) -> dict[str, int]:
             continue
         model: type[Model] = relation.related_model
         rows = model._default_manager.filter(**{relation.field.name: department})
+        if passed_over := (without or {}).get(model._meta.label):
+            rows = rows.exclude(passed_over)
         kind = str(_CONTENTS.get(model._meta.label, model._meta.verbose_name_plural))
         if any(field.name == "owner" for field in model._meta.fields):
             # What people brought along for themselves: no list shows it to an administrator.

@@ -92,6 +92,16 @@ def test_what_cannot_be_moved_or_deleted_says_why(organisation: Organisation, bo
     assert "<li>2 名成员</li>" in boss.get("/departments/energy/", headers={"Accept-Language": "zh-CN"}).text
 
 
+def test_what_is_not_empty_offers_no_deletion(organisation: Organisation, boss: Client) -> None:
+    deletion = '<button class="button button--bad">'
+    empty = boss.get("/departments/energy/", headers={"Accept-Language": "en"}).text
+    assert deletion in empty
+    organisation.member(organisation.energy)
+    page = boss.get("/departments/energy/", headers={"Accept-Language": "en"}).text
+    assert "<li>members (1)</li>" in page
+    assert deletion not in page
+
+
 def test_without_rights_above_there_is_no_moving(organisation: Organisation) -> None:
     client = signed_in(organisation.member(organisation.finance, Role.ADMIN, Secrecy.SECRET))
     page = client.get("/departments/finance/").text
@@ -109,6 +119,8 @@ def test_the_appearance_is_set_and_passed_down(organisation: Organisation, boss:
     assert (worn.name, worn.color) == ("金融助手", "#0b6480")
     page = boss.get("/departments/lending/").text
     assert 'fill="#0b6480"' in page
+    assert 'placeholder="#0b6480"' in page
+    assert 'placeholder="#1d4ed8"' in boss.get("/departments/finance/").text
     assert "/api/v1/departments/lending/logo?v=" in page
     assert boss.get("/api/v1/departments/lending/logo").headers["Content-Type"] == "image/png"
     boss.post("/departments/finance/brand", {"do": "remove-logo"})

@@ -5,6 +5,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,8 @@ from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import ApiKey, KeyScope
 from controlplane.identity.services import api_key_revoke
+from controlplane.metering.departments import department_obstacles
+from controlplane.metering.models import HourlyUsage
 from controlplane.tenants.brands import DEFAULT_COLOR
 from controlplane.tenants.colors import LEAST_CONTRAST, check_brand_color, contrast_with_white, darkened
 from controlplane.tenants.logos import normalised_logo
@@ -293,7 +296,16 @@ def test_an_empty_department_is_deleted(organisation: Organisation) -> None:
     key = organisation.key(organisation.lending)
     with tenant_scope(organisation.tenant.pk):
         row = ApiKey.objects.get(pk=key.principal.actor.removeprefix("key:"))
+        HourlyUsage.objects.create(
+            tenant=organisation.tenant,
+            department=organisation.lending,
+            hour=datetime(2026, 11, 2, 9, tzinfo=UTC),
+            first_token=[],
+            total=[],
+        )
+        assert department_obstacles(department=organisation.lending) == {"API keys": 1}
         api_key_revoke(principal=organisation.system(), key=row)
+        assert department_obstacles(department=organisation.lending) == {}
     put_logo(admin, "lending", picture())
     assert admin.delete(f"{API}/lending").status_code == 204
     assert admin.get(f"{API}/lending").status_code == 404
@@ -336,6 +348,7 @@ def test_what_is_in_the_way_is_said(organisation: Organisation) -> None:
         "departments beneath it": 1,
     }
     assert all(kind in body["detail"] for kind in body["contents"])
+    assert department_obstacles(department=organisation.lending) == body["contents"]
     assert len(events(organisation)) == before
     with tenant_scope(organisation.tenant.pk):
         assert Department.objects.filter(pk=organisation.lending.pk).exists()

@@ -27,8 +27,8 @@ from controlplane.identity.departments import (
 )
 from controlplane.identity.principal import Principal
 from controlplane.identity.selectors import visible_department
-from controlplane.metering.departments import department_dissolve
-from controlplane.tenants.brands import brands
+from controlplane.metering.departments import department_dissolve, department_obstacles
+from controlplane.tenants.brands import DEFAULT_COLOR, brands
 from controlplane.tenants.logos import MOST_BYTES
 from controlplane.tenants.models import Department as DepartmentRow
 from controlplane.tenants.selectors import department_get, department_outline, department_tree
@@ -146,9 +146,7 @@ class BrandForm(ConsoleForm):
             "As #rrggbb, dark enough for white text. Empty: that of the department above."
         ),
         validators=[RegexValidator("^#[0-9a-fA-F]{6}$", gettext_lazy("Give the colour as #rrggbb."))],
-        widget=forms.TextInput(
-            attrs={"placeholder": "#0b6480", "spellcheck": "false", "autocomplete": "off"}
-        ),
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
     )
     logo = forms.FileField(
         label=gettext_lazy("Logo"),
@@ -179,20 +177,25 @@ class Department(DepartmentPage):
         status: int = 200,
     ) -> HttpResponse:
         """The page, with the form that was refused in its place."""
-        worn = brands(tenant_id=self.principal.tenant).of(department.pk)
+        all_brands = brands(tenant_id=self.principal.tenant)
+        worn = all_brands.of(department.pk)
+        above = department.parent_id
+        color_above = all_brands.of(above).color if above else DEFAULT_COLOR
         initial = {"name": department.name, "parent": str(department.parent_id or "")}
         own = {"brand_name": department.brand_name, "brand_color": department.brand_color}
-        counts = department_counts(tenant_id=self.principal.tenant)
+        looks = brand or BrandForm(initial=own, auto_id="id_brand_%s")
+        looks.fields["brand_color"].widget.attrs["placeholder"] = color_above
         return self.page(
             status=status,
             title=department.name,
             subtitle=department.slug,
             crumbs=self.trail,
             department=department,
-            counts=counts.get(department.pk, DepartmentCounts()),
+            obstacles=department_obstacles(department=department),
             place=place or PlaceForm(parents=self.parents(department), initial=initial),
-            brand=brand or BrandForm(initial=own, auto_id="id_brand_%s"),
+            brand=looks,
             worn=worn,
+            color_above=color_above,
             logo_address=logo_address(slug=department.slug, version=worn.logo) if worn.logo else "",
         )
 
