@@ -1,5 +1,6 @@
 """Calls to try with a new key, for what it may do."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -16,13 +17,15 @@ class Example:
     text: str
 
 
-def key_examples(*, key: str, scopes: Collection[str], model: str) -> list[Example]:
+def key_examples(*, key: str, scopes: Collection[str], model: str, question: str) -> list[Example]:
     """With curl and Python: a question where the key may ask one, else a list that it may read."""
     base, export = settings.BASE_URL.rstrip("/"), f"export KAREZ_API_KEY='{key}'"
     if KeyScope.CHAT in scopes:
+        said = json.dumps(question, ensure_ascii=False)
+        body = _CURL_CHAT.format(base=base, model=model, question=said.replace("'", "\\u0027"))
         return [
-            Example("curl", f"{export}\n{_CURL_CHAT.format(base=base, model=model)}"),
-            Example("Python (openai)", _PYTHON_CHAT.format(base=base, key=key, model=model)),
+            Example("curl", f"{export}\n{body}"),
+            Example("Python (openai)", _PYTHON_CHAT.format(base=base, key=key, model=model, question=said)),
         ]
     address = f"{base}/api/v1/{_read_by(scopes)}"
     return [
@@ -53,14 +56,14 @@ def _read_by(scopes: Collection[str]) -> str:
 _CURL_CHAT = """curl {base}/v1/chat/completions \\
   -H "Authorization: Bearer $KAREZ_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "你好"}}]}}'"""
+  -d '{{"model": "{model}", "messages": [{{"role": "user", "content": {question}}}]}}'"""
 
 _PYTHON_CHAT = """from openai import OpenAI
 
 client = OpenAI(base_url="{base}/v1", api_key="{key}")
 answer = client.chat.completions.create(
     model="{model}",
-    messages=[{{"role": "user", "content": "你好"}}],
+    messages=[{{"role": "user", "content": {question}}}],
 )
 print(answer.choices[0].message.content)"""
 

@@ -1,6 +1,10 @@
 """The pages about API keys: made once, shown once, ended for good, by who administers."""
 
+import ast
+import html
+import json
 import re
+import shlex
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,6 +20,7 @@ from controlplane.identity.selectors import principal_of_key
 from controlplane.tenants.models import Role
 from tests.controlplane.console.pages import askers, mark_in, queries_of, refused, state
 from tests.controlplane.console.test_pages import signed_in
+from tests.controlplane.knowledge import make_assistant
 from tests.controlplane.organisations import Organisation
 
 
@@ -81,6 +86,24 @@ def test_a_key_is_shown_once_with_calls_to_try(organisation: Organisation, boss:
     assert key.prefix in listed
     assert presented[1] not in listed
     assert "<script>crm" not in listed
+
+
+def test_the_calls_to_try_ask_what_the_assistant_offers(organisation: Organisation, boss: Client) -> None:
+    assistant = make_assistant(department=organisation.finance, slug="finance", bases=[])
+    with tenant_scope(organisation.tenant.pk):
+        assistant.opening_questions = ["What's the “limit” of \\ {x}?"]
+        assistant.save()
+    shown = boss.post("/api-keys/add", filled(organisation, once=mark_in(boss.get("/api-keys/add"))))
+    curl, python = (
+        html.unescape(one) for one in re.findall(r'<pre class="code">(.*?)</pre>', shown.text, re.S)
+    )
+    body = shlex.split(curl.partition("\n")[2].replace("\\\n", ""))[-1]
+    assert json.loads(body) == {
+        "model": "assistant:finance",
+        "messages": [{"role": "user", "content": "What's the “limit” of \\ {x}?"}],
+    }
+    assert ast.parse(python).body
+    assert repr("What's the “limit” of \\ {x}?") in ast.unparse(ast.parse(python))
 
 
 @pytest.mark.parametrize(

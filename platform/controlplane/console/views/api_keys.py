@@ -156,8 +156,8 @@ class ApiKeyAdd(KeyPage):
         return self._shown(*made)
 
     def _shown(self, key: ApiKey, presented: str) -> HttpResponse:
-        assistants = assistant_list(principal=self.principal).filter(department_id=key.department_id)
-        first = assistants.values_list("slug", flat=True).first()
+        first = assistant_list(principal=self.principal).filter(department_id=key.department_id).first()
+        opening = first.opening_questions[:1] if first else []
         return self.page(
             "console/api_keys/made.html",
             title=_("The key was made"),
@@ -167,7 +167,10 @@ class ApiKeyAdd(KeyPage):
             base_url=settings.BASE_URL.rstrip("/"),
             scopes=_scope_names(key),
             examples=key_examples(
-                key=presented, scopes=key.scopes, model=f"assistant:{first}" if first else "chat"
+                key=presented,
+                scopes=key.scopes,
+                model=f"assistant:{first.slug}" if first else "chat",
+                question=opening[0] if opening else _("What can you help me with?"),
             ),
             address=reverse("console:api-keys"),
         )
