@@ -28,9 +28,8 @@ class ConsoleForm(forms.Form):
 
     def add_problem(self, problem: Problem) -> None:
         """At the field that it names, else at the top."""
-        text = " ".join(str(part) for part in (problem.detail, problem.remedy) if part)
         name = self.names.get(problem.field, problem.field)
-        self.add_error(name if name in self.fields else None, text)
+        self.add_error(name if name in self.fields else None, problem.told())
 
     def text(self, name: str) -> str:
         return str(self.cleaned_data.get(name) or "")

@@ -135,15 +135,17 @@ def _elsewhere(request: HttpRequest, ended: MembershipEnded) -> HttpResponse:
     """What was asked for belongs to the organisation that they left: the home page of the other one, which says so."""
     if request.headers.get("HX-Request"):
         return toast(ended)
-    messages.warning(request, f"{ended.detail} {ended.remedy}")
+    messages.warning(request, ended.told())
     return back_to(home_of(principal=ended.principal))
 
 
 def toast(problem: Problem) -> HttpResponse:
     """The problem for HTMX: `console.js` shows what stands in the body of an answer that is an error."""
-    body = " ".join(str(part) for part in (problem.detail, problem.remedy) if part)
     return HttpResponse(
-        body, status=problem.status, headers=problem.headers(), content_type="text/plain; charset=utf-8"
+        problem.told(),
+        status=problem.status,
+        headers=problem.headers(),
+        content_type="text/plain; charset=utf-8",
     )
 
 

@@ -22,6 +22,14 @@ from django.utils.translation import gettext_lazy as _
 Text = str | Promise
 
 
+def sentences(*parts: Text) -> str:
+    """One after the other. Chinese ones stand side by side: their full stop brings its own space."""
+    text = ""
+    for part in filter(None, map(str, parts)):
+        text += part if not text or text.endswith(("。", "！", "？")) else f" {part}"
+    return text
+
+
 class Problem(Exception):
     """An error whose text is for the caller. `code` is part of the API: never change one."""
 
@@ -45,6 +53,10 @@ class Problem(Exception):
         self.field = field
         self.retry_after = retry_after
         self.extra = extra
+
+    def told(self) -> str:
+        """What is wrong and what helps, as one text."""
+        return sentences(self.detail, self.remedy)
 
     def document(self) -> dict[str, Any]:
         """The problem document in the active language."""

@@ -12,6 +12,7 @@ from django.urls import get_resolver
 from psycopg import errors
 
 from controlplane.core.problem_responses import problem_of_database
+from controlplane.core.problems import Conflict, sentences
 from deploy.embedded.ports import LOOPBACK, find_free
 from tests.conftest import ROOT
 
@@ -119,3 +120,10 @@ def test_errors_of_the_framework_name_a_remedy(
     assert body["remedy"]
     assert body["remedy"].isascii() == (language == "en") or "“" in body["remedy"]
     assert "{" not in body["title"] + body["detail"]
+
+
+def test_what_is_wrong_and_what_helps_are_one_text_in_either_language() -> None:
+    assert Conflict(code="x", detail="It is full.", remedy="Empty it.").told() == "It is full. Empty it."
+    assert Conflict(code="x", detail="已满。", remedy="请清空。").told() == "已满。请清空。"
+    assert sentences("", "It is full.", "") == "It is full."
+    assert Conflict(code="x", detail="已满。").told() == "已满。"

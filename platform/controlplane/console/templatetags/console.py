@@ -9,7 +9,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.core.problems import sentences
+
 register = template.Library()
+register.simple_tag(sentences)
 
 SPRITE = "console/icons.svg"
 _REFUSALS = {

@@ -70,7 +70,7 @@ class AssistantRestore(AssistantsPage):
         except Problem as problem:
             if problem.code != "version_conflict":
                 raise
-            messages.error(request, f"{problem.detail} {problem.remedy}")
+            messages.error(request, problem.told())
             return back_to_versions(slug)
         if restored.version == assistant.version:
             messages.info(request, _("The assistant is already as it was in version %s.") % number)

@@ -99,7 +99,7 @@ function token(editor) {
 async function wordsOf(response, pane) {
   try {
     const problem = await response.json();
-    return [problem.detail, problem.remedy].filter(Boolean).join(" ") || pane.dataset.failed;
+    return [problem.detail, problem.remedy].filter(Boolean).join(" ").replace(/(?<=[。！？]) /gu, "") || pane.dataset.failed;
   } catch {
     return pane.dataset.failed;
   }

@@ -16,7 +16,7 @@ function headers(tenant) {
 export function problemText(body, fallback) {
   try {
     const problem = typeof body === "string" ? JSON.parse(body) : body;
-    return [problem.detail, problem.remedy].filter(Boolean).join(" ") || fallback;
+    return [problem.detail, problem.remedy].filter(Boolean).join(" ").replace(/(?<=[。！？]) /gu, "") || fallback;
   } catch {
     return fallback;
   }
