@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from controlplane.audit.selectors import event_list
-from controlplane.chat.models import Feedback, FeedbackResolution, MessageStatus
+from controlplane.chat.models import Feedback, FeedbackResolution, Message, MessageStatus
 from controlplane.chat.selectors import CitationView, MessageView
 from controlplane.console.transcript import turns_of
 from controlplane.core.scope import tenant_scope
@@ -65,6 +65,18 @@ def test_the_list_and_the_transcript(organisation: Organisation, held: Held) -> 
     assert "抵押率最高不超过70%。" in opened.text  # the passage itself
     with tenant_scope(organisation.tenant.pk):
         assert event_list(tenant_id=organisation.tenant.pk, action="conversation.reviewed").count() == 1
+
+
+def test_a_refusal_is_told_in_words(organisation: Organisation, held: Held) -> None:
+    with tenant_scope(organisation.tenant.pk):
+        Message.objects.filter(conversation=held.conversation).update(
+            status="refused", reason="weak_evidence"
+        )
+    opened = manager(organisation).get(
+        f"/conversations/{held.conversation.pk}/", headers={"Accept-Language": "en"}
+    )
+    assert "what was found is not enough" in opened.text
+    assert "weak_evidence" not in opened.text
 
 
 @pytest.mark.parametrize(
