@@ -104,7 +104,8 @@ export class App {
       this.thread.showEmpty(this.assistant);
     } else {
       this.composer.setClosed();
-      this.thread.showNote(t("no_assistants_title"), t("no_assistants_text"), "");
+      const own = this.boot.console && h("a", { class: "button primary", href: `${KAREZ.prefix}/assistants/` }, t("no_assistants_link"));
+      this.thread.showNote(t("no_assistants_title"), t(own ? "no_assistants_own" : "no_assistants_text"), own);
     }
     if (!narrow.matches) this.composer.focus();
   }

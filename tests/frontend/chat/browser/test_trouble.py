@@ -284,13 +284,26 @@ def test_an_assistant_that_goes_meanwhile_leaves_the_question(visitor: Visit) ->
         platform.assistants = assistants
 
 
-def test_without_an_assistant_the_page_says_whom_to_ask(visitor: Visit) -> None:
-    me = visitor()
+@pytest.mark.parametrize(
+    ("user", "text", "ways"),
+    [
+        ("zhang", "请联系管理员为您开通部门助手。", []),
+        ("li", "您可以在管理控制台中新建助手。", ["前往助手管理"]),
+    ],
+)
+def test_without_an_assistant_the_page_says_whom_to_ask_or_where_to_make_one(
+    visitor: Visit, user: str, text: str, ways: list[str]
+) -> None:
+    me = visitor(user)
     assistants = me.servers.platform.assistants
     me.servers.platform.assistants = []
     try:
         me.page.reload()
         expect(me.page.locator(".welcome h1")).to_have_text("还没有可用的助手")
+        expect(me.page.locator(".welcome p")).to_have_text(text)
+        expect(me.page.locator(".welcome a")).to_have_text(ways)
+        for way in me.page.locator(".welcome a").all():
+            expect(way).to_have_attribute("href", f"{me.servers.prefix}/assistants/")
         expect(me.page.locator("#question")).to_be_disabled()
     finally:
         me.servers.platform.assistants = assistants
