@@ -72,7 +72,7 @@ def test_a_changed_password_is_the_one_that_counts(committed_organisation: Organ
     assert unlike.status_code == 422
     assert sign_in(user.email).status_code == 302
     done = client.post("/password", {"current": PASSWORD, "new": "deep-water-22", "again": "deep-water-22"})
-    assert done.headers["Location"] == "/"
+    assert done.headers["Location"] == "/account"
     assert client.get("/").status_code == 200
     assert sign_in(user.email).status_code == 403
     assert sign_in(user.email, "deep-water-22").status_code == 302
