@@ -6,6 +6,7 @@ EngineError
 │   │   └── AnswerTimeout  it took the request and did not finish: another replica would not either
 │   └── EngineBusy         429 or 503: the engine is up and full
 └── EngineRejected         not retryable: 4xx
+    ├── ContextTooLong     the prompt, or prompt and answer together, are longer than the model's context
     └── UnknownModel       404, or a name no endpoint serves
 """
 
@@ -45,6 +46,10 @@ class EngineRejected(EngineError):
         super().__init__(f"HTTP {status}: {detail}")
         self.status = status
         self.detail = detail
+
+
+class ContextTooLong(EngineRejected):
+    """``detail`` tells the limit, in the engine's words."""
 
 
 class UnknownModel(EngineRejected):

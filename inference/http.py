@@ -11,6 +11,7 @@ import httpx
 
 from inference.errors import (
     AnswerTimeout,
+    ContextTooLong,
     EngineBusy,
     EngineError,
     EngineRejected,
@@ -20,6 +21,12 @@ from inference.errors import (
 )
 
 _DETAIL_CHARACTERS = 500
+# vLLM's words and OpenAI's, SGLang's, and llama.cpp's.
+_CONTEXT_SIGNS = (
+    "maximum context length",
+    "longer than the model's context length",
+    "available context size",
+)
 
 
 def authorization(*, api_key: str) -> dict[str, str]:
@@ -51,6 +58,8 @@ def status_error(*, status: int, body: bytes, headers: Mapping[str, str], where:
         return EngineUnavailable(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status == 404 and "model" in detail.lower():
         return UnknownModel(detail)
+    if status in (400, 413, 422) and any(sign in detail.lower() for sign in _CONTEXT_SIGNS):
+        return ContextTooLong(detail, status=status)
     return EngineRejected(detail, status=status)
 
 

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
 from controlplane.serving.registry import engine_unavailable
-from inference.errors import EngineRejected
+from inference.errors import ContextTooLong, EngineRejected
 from rag.answering import QuestionTooLongError
 
 
@@ -19,10 +19,12 @@ def too_long(error: QuestionTooLongError) -> InvalidInput:
 
 
 def rejected(error: EngineRejected) -> InvalidInput:
-    return InvalidInput(
-        code="engine_rejected",
-        detail=_("The engine refused the request: %(detail)s") % {"detail": error.detail},
-    )
+    detail = _("The engine refused the request: %(detail)s") % {"detail": error.detail}
+    if isinstance(error, ContextTooLong):
+        return InvalidInput(
+            code="context_length_exceeded", field="messages", detail=detail, remedy=_("Shorten the question.")
+        )
+    return InvalidInput(code="engine_rejected", detail=detail)
 
 
 def database_unavailable() -> Unavailable:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from controlplane.chat.failures import rejected
 from controlplane.core.problems import Forbidden, InvalidInput, NotFound, Problem, TooLarge, Unavailable
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
 
@@ -64,10 +65,7 @@ def error_event(problem: Problem) -> bytes:
 def engine_problem(error: EngineError) -> Problem:
     """What an engine's failure means to the caller."""
     if isinstance(error, EngineRejected):
-        return InvalidInput(
-            code="engine_rejected",
-            detail=_("The engine refused the request: %(detail)s") % {"detail": error.detail},
-        )
+        return rejected(error)
     return Unavailable(
         code="engine_unavailable",
         detail=_("The model's engine does not answer."),

@@ -286,3 +286,17 @@ def test_an_embedding_service_that_hangs_holds_up_nothing_else(
         assert time.monotonic() - begun < 5
         for connection in waiting:
             connection.close()
+
+
+def test_a_context_that_the_engine_has_no_room_for_has_openais_code(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    told = (
+        "This model's maximum context length is 4096 tokens. However, your prompt contains 5000 input tokens."
+    )
+    engine.answers = Answer(status=400, error=told)
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError) as refusal:
+            ask(platform.client(bank.key.presented), "你好", model="fake-model", stream=stream)
+        assert (refusal.value.code, refusal.value.param) == ("context_length_exceeded", "messages")
+        assert told in refusal.value.message
