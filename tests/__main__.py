@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 PYTEST = (sys.executable, "-m", "pytest")
-BESIDE = ("tests/deploy", "tests/frontend", "tests/browser")
+BESIDE = ("tests/deploy", "tests/frontend", "tests/browser", "tests/vllm")
 # What pytest says when it has found no test: nothing was asked of that run.
 NO_TESTS = 5
 
