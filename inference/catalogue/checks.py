@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pydantic import BaseModel
-
 from inference.catalogue.entry import ModelEntry
 from inference.catalogue.names import names_of
-from inference.catalogue.parts import Source
+from inference.catalogue.reading import source_problems
 from inference.endpoints import EngineKind
 
 # Published counts are rounded ("671B"), and published sizes include what the rule leaves out.
@@ -28,36 +26,12 @@ _FOREIGN: dict[EngineKind, tuple[str, ...]] = {
 
 def entry_problems(*, entry: ModelEntry, licences: frozenset[str]) -> Iterator[str]:
     """Contradictions inside one entry, each beginning with its key."""
-    yield from _source_problems(entry)
+    yield from source_problems(table=entry, sources=entry.sources)
     yield from (
         f"licence: {each!r} is not in licences.toml" for each in entry.licence.ids if each not in licences
     )
     yield from _kind_problems(entry)
     yield from _size_problems(entry)
-
-
-def _source_problems(entry: ModelEntry) -> Iterator[str]:
-    used = dict(_sources_named(entry, ""))
-    for where, key in used.items():
-        if key not in entry.sources:
-            yield f"{where}: there is no sources.{key}"
-    for key in sorted(set(entry.sources) - set(used.values())):
-        yield f"sources.{key}: no table refers to it"
-
-
-def _sources_named(table: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
-    """Every key called ``source`` or ``…_source`` below a table, with the source that it names."""
-    for name in type(table).model_fields:
-        value, where = getattr(table, name), f"{prefix}{name}"
-        if name == "source" or name.endswith("_source"):
-            if isinstance(value, str):
-                yield where, value
-        elif isinstance(value, BaseModel) and not isinstance(value, Source):
-            yield from _sources_named(value, f"{where}.")
-        elif isinstance(value, tuple):
-            for index, item in enumerate(value):
-                if isinstance(item, BaseModel):
-                    yield from _sources_named(item, f"{where}[{index}].")
 
 
 def _kind_problems(entry: ModelEntry) -> Iterator[str]:

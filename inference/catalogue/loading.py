@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from inference.catalogue.checks import entry_problems, shared_problems
 from inference.catalogue.entry import ModelEntry, Weights
 from inference.catalogue.errors import CatalogueError, UnknownModelError
 from inference.catalogue.licences import Licence, Licences
 from inference.catalogue.names import last_part, normalised, weights_names
-from inference.catalogue.parts import Table
+from inference.catalogue.reading import data_files, read_table
 from inference.endpoints import EngineKind
 
 _HERE = Path(__file__).parent
 MODELS_FOLDER = _HERE / "models"
 _LICENCES_FILE = _HERE / "licences.toml"
-T = TypeVar("T", bound=Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +77,13 @@ def load_catalogue(*folders: Path) -> Catalogue:
 
     Raises ``CatalogueError`` with every problem of every file.
     """
-    licences = _parsed(Licences, _LICENCES_FILE).licences
+    licences = read_table(table=Licences, file=_LICENCES_FILE).licences
     known = frozenset(each.id for each in licences)
     entries: dict[str, ModelEntry] = {}
     problems: list[str] = []
-    for file in _files((MODELS_FOLDER, *folders)):
+    for file in data_files(folders=(MODELS_FOLDER, *folders)):
         try:
-            entries[str(file)] = entry = _parsed(ModelEntry, file)
+            entries[str(file)] = entry = read_table(table=ModelEntry, file=file)
         except CatalogueError as error:
             problems += error.problems
         else:
@@ -99,13 +94,6 @@ def load_catalogue(*folders: Path) -> Catalogue:
     return Catalogue(entries=tuple(_ordered(entries.values())), licences=licences)
 
 
-def _files(folders: Iterable[Path]) -> Iterator[Path]:
-    for folder in folders:
-        if not folder.is_dir():
-            raise CatalogueError([f"{folder}: no such folder"])
-        yield from sorted(folder.glob("*.toml"))
-
-
 def _ordered(entries: Iterable[ModelEntry]) -> list[ModelEntry]:
     """Kinds as they are met in use, families together, the newest and the largest first."""
     kinds = ("chat", "embedding", "rerank")
@@ -113,34 +101,3 @@ def _ordered(entries: Iterable[ModelEntry]) -> list[ModelEntry]:
     by_date = sorted(by_size, key=lambda each: each.released.date if each.released else "", reverse=True)
     newest = {each.family: index for index, each in reversed(list(enumerate(by_date)))}
     return sorted(by_date, key=lambda each: (each.bundled, kinds.index(each.kind), newest[each.family]))
-
-
-def _parsed(table: type[T], file: Path) -> T:
-    try:
-        data = tomllib.loads(file.read_text("utf-8"))
-        return table.model_validate(_without_lists(data))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError([f"{file}: not TOML: {error}"]) from error
-    except ValidationError as error:
-        raise CatalogueError([f"{file}: {_told(each)}" for each in error.errors()]) from error
-
-
-def _without_lists(value: Any) -> Any:
-    """Arrays as tuples, which is what the tables hold."""
-    if isinstance(value, dict):
-        return {key: _without_lists(each) for key, each in value.items()}
-    return tuple(_without_lists(each) for each in value) if isinstance(value, list) else value
-
-
-def _told(problem: Mapping[str, Any]) -> str:
-    where, before = "", None
-    for part in problem["loc"]:
-        # Pydantic names the kind of attention that it chose; the file has no such key.
-        if isinstance(part, int):
-            where += f"[{part}]"
-        elif before != "attention":
-            where += f".{part}"
-        before = part
-    said = {"extra_forbidden": "not a known key", "missing": "missing"}
-    message = said.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-    return f"{where.lstrip('.') or 'the file'}: {message}"
