@@ -42,6 +42,8 @@ from inference.catalogue.sizes import (
     Precision,
     count_parameters,
     kv_bytes_per_token,
+    layer_parameters,
+    parameter_widths,
     weight_bytes,
 )
 from inference.endpoints import EngineKind
@@ -77,10 +79,12 @@ __all__ = [
     "families",
     "find",
     "kv_bytes_per_token",
+    "layer_parameters",
     "load_catalogue",
     "model",
     "models",
     "packaged",
+    "parameter_widths",
     "weight_bytes",
 ]
 

@@ -40,6 +40,19 @@ class Parameters:
     mtp_linear: int
 
 
+def parameter_widths(*, precision: Precision) -> tuple[float, float] | None:
+    """Bytes of a parameter of the linear layers, and of all others; None for formats that only their file tells."""
+    return _WIDTHS.get(precision)
+
+
+def layer_parameters(*, architecture: Architecture, sparse: bool) -> tuple[int, int]:
+    """Parameters of a decoder's layer: in its linear maps, and in norms, biases and the router.
+
+    ``sparse`` layers are those with experts; all of them are counted.
+    """
+    return _layer(architecture, sparse=sparse)
+
+
 def count_parameters(*, architecture: Architecture) -> Parameters:
     """Count what the layers hold.
 
