@@ -13,22 +13,29 @@ from __future__ import annotations
 from inference.planner.bounds import DecodeBound, Load, PrefillBound
 from inference.planner.buying import Alternative, Purchase, planned_weights
 from inference.planner.candidates import BUSY, Candidate
+from inference.planner.costs import COST_LIMITS, ApiCosts, CostSheet, OwnCosts
 from inference.planner.errors import PlanInputError
 from inference.planner.flags import Command, Flag, Launch, Variable
 from inference.planner.layout import Hardware, Layout
 from inference.planner.memory import RUNTIME_GIB, CardMemory, KvCapacity
 from inference.planner.notes import Note
 from inference.planner.plan import LIMITS, Plan, plan
-from inference.planner.request import KvCache, Objective, PlanRequest, Workload
+from inference.planner.prices import ApiModel, PriceBook, price_books
+from inference.planner.request import CostInputs, KvCache, Objective, PlanRequest, Workload
 
 __all__ = [
     "BUSY",
+    "COST_LIMITS",
     "LIMITS",
     "RUNTIME_GIB",
     "Alternative",
+    "ApiCosts",
+    "ApiModel",
     "Candidate",
     "CardMemory",
     "Command",
+    "CostInputs",
+    "CostSheet",
     "DecodeBound",
     "Flag",
     "Hardware",
@@ -39,13 +46,16 @@ __all__ = [
     "Load",
     "Note",
     "Objective",
+    "OwnCosts",
     "Plan",
     "PlanInputError",
     "PlanRequest",
     "PrefillBound",
+    "PriceBook",
     "Purchase",
     "Variable",
     "Workload",
     "plan",
     "planned_weights",
+    "price_books",
 ]

@@ -17,6 +17,11 @@ ProblemCode = Literal[
     "request_too_long",
     "kv_cache_not_supported",
     "speculation_not_there",
+    "purchase_and_lease",
+    "purchase_or_lease",
+    "power_unknown",
+    "no_api_price",
+    "exchange_rate_missing",
 ]
 
 

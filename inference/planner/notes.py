@@ -81,7 +81,15 @@ EnvironmentCode = Literal[
     "env_ascend_threads",
     "env_ascend_links",
 ]
-NoteCode = FitCode | LayoutCode | FlagCode | EnvironmentCode
+CostCode = Literal[
+    "cost_paid_back",
+    "cost_paid_back_late",
+    "cost_never_paid_back",
+    "cost_lease_cheaper",
+    "cost_lease_dearer",
+    "cost_beyond_capacity",
+]
+NoteCode = FitCode | LayoutCode | FlagCode | EnvironmentCode | CostCode
 Value = str | int | float
 
 

@@ -15,6 +15,7 @@ from inference.planner.buying import (
     smallest_purchase,
 )
 from inference.planner.candidates import BUSY, Candidate, candidates
+from inference.planner.costs import CostSheet, checked_costs, cost_sheet
 from inference.planner.errors import PlanInputError
 from inference.planner.flags import Launch, launch
 from inference.planner.layout import Hardware
@@ -39,7 +40,10 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``chosen`` is the best layout, also where it does not fit (to show by how much); None where none divides the cards."""
+    """``chosen`` is the best layout, also where it does not fit (to show by how much); None where none divides the cards.
+
+    ``costs`` are those of a plan that fits.
+    """
 
     request: PlanRequest
     entry: ModelEntry
@@ -51,6 +55,7 @@ class Plan:
     launch: Launch | None
     purchases: tuple[Purchase, ...]
     alternatives: tuple[Alternative, ...]
+    costs: CostSheet | None
 
     @property
     def fits(self) -> bool:
@@ -88,7 +93,17 @@ def plan(*, request: PlanRequest) -> Plan:
         alternatives=(
             alternatives(hardware=hardware, request=request, entry=entry, weights=weights) if short else ()
         ),
+        costs=_costs(request, hardware, chosen),
     )
+
+
+def _costs(request: PlanRequest, hardware: Hardware, chosen: Candidate | None) -> CostSheet | None:
+    if request.costs is None:
+        return None
+    checked_costs(inputs=request.costs, model_id=request.model, hardware=hardware)
+    if chosen is None or not chosen.fits:
+        return None
+    return cost_sheet(inputs=request.costs, request=request, hardware=hardware, chosen=chosen)
 
 
 def _first_that_fits(

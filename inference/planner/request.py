@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 from inference.catalogue import Precision
@@ -32,6 +34,33 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
+class CostInputs:
+    """Money is in ``currency``; nothing of it is known to the planner but the price of the API.
+
+    Either ``purchase_per_card`` (with what belongs to a card: its share of servers and network), or ``lease_per_card_hour``.
+    ``watts_per_card`` replaces the board's power of the catalogue; ``watts_per_node`` is what a server takes besides its cards.
+    ``pue`` is the data centre's power usage effectiveness. ``api_model`` is a name of the price book; the book of the
+    model's family without it. ``exchange_rate``: units of ``currency`` for one of the price book's.
+    """
+
+    currency: str = "CNY"
+    purchase_per_card: Decimal | None = None
+    amortisation_months: int = 36
+    lease_per_card_hour: Decimal | None = None
+    running_per_month: Decimal = Decimal(0)
+    power_price_kwh: Decimal = Decimal(0)
+    pue: Decimal = Decimal("1.3")
+    watts_per_card: Decimal | None = None
+    watts_per_node: Decimal = Decimal(0)
+    requests_per_month: int = 0
+    cache_hit_share: Decimal = Decimal(0)
+    off_peak_share: Decimal = Decimal(0)
+    api_model: str | None = None
+    exchange_rate: Decimal | None = None
+    start: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRequest:
     """A model in a precision (without one, the first of the catalogue that fits) on so many cards and nodes.
 
@@ -49,3 +78,4 @@ class PlanRequest:
     kv_cache: KvCache = "auto"
     speculation: bool | None = None
     utilization: float = 0.92
+    costs: CostInputs | None = None
