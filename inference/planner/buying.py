@@ -95,7 +95,7 @@ def _others(entry: ModelEntry) -> list[ModelEntry]:
 
 
 def _first_form(hardware: Hardware, request: PlanRequest, entry: ModelEntry) -> Alternative | None:
-    if entry.context is None or entry.context.tokens < request.workload.context:
+    if entry.context is None or entry.context.tokens < request.workload.context_tokens:
         return None
     for form in planned_weights(entry=entry, accelerator=hardware.accelerator):
         found = _alternative(hardware, request, entry, form)

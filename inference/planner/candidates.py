@@ -159,7 +159,7 @@ def evaluate(
         memory=memory,
         element_bytes=element_bytes,
         speculates=speculates,
-        context=work.context,
+        context=work.context_tokens,
         request_tokens=work.request_tokens,
     )
     decode = decode_bound(

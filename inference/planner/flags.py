@@ -137,7 +137,7 @@ class _Context:
 
     def _memory(self) -> Iterator[Flag]:
         candidate, work = self.candidate, self.request.workload
-        yield _flag("--max-model-len", work.context, "flag_context", n=work.context)
+        yield _flag("--max-model-len", work.context_tokens, "flag_context", n=work.context_tokens)
         yield _flag("--max-num-seqs", candidate.sequences, "flag_sequences", n=candidate.sequences)
         yield _flag("--max-num-batched-tokens", candidate.batched_tokens, "flag_batched_tokens")
         share = f"{self.request.utilization:g}"

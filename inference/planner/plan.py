@@ -29,7 +29,7 @@ _SHOWN = 6
 LIMITS: dict[str, tuple[float, float]] = {
     "cards_per_node": (1, 64),
     "nodes": (1, 64),
-    "context": (256, 1_000_000),
+    "context_tokens": (256, 1_000_000),
     "concurrency": (1, 100_000),
     "requests_per_second": (0, 100_000),
     "prompt_tokens": (1, 1_000_000),
@@ -194,12 +194,12 @@ def _forms(entry: ModelEntry, card: AcceleratorEntry, request: PlanRequest) -> t
 
 
 def _check_lengths(entry: ModelEntry, work: Workload) -> None:
-    most = entry.context.tokens if entry.context else work.context
-    if work.context > most:
-        raise PlanInputError("context_too_long", field="context", value=work.context, most=most)
-    if work.request_tokens > work.context:
+    most = entry.context.tokens if entry.context else work.context_tokens
+    if work.context_tokens > most:
+        raise PlanInputError("context_too_long", field="context_tokens", value=work.context_tokens, most=most)
+    if work.request_tokens > work.context_tokens:
         raise PlanInputError(
-            "request_too_long", field="prompt_tokens", value=work.request_tokens, most=work.context
+            "request_too_long", field="prompt_tokens", value=work.request_tokens, most=work.context_tokens
         )
 
 
@@ -212,7 +212,7 @@ def _notes(
         return
     yield _memory_note(chosen, request)
     published = entry.context.published if entry.context else None
-    if published is not None and request.workload.context > published:
+    if published is not None and request.workload.context_tokens > published:
         yield Note("context_beyond_published", {"published": published})
     if not chosen.fits:
         return
@@ -234,7 +234,7 @@ def _notes(
 def _memory_note(chosen: Candidate, request: PlanRequest) -> Note:
     memory, kv = chosen.memory, chosen.kv
     if chosen.fits:
-        return Note("fits", {"context": request.workload.context, "layout": chosen.layout.label})
+        return Note("fits", {"context": request.workload.context_tokens, "layout": chosen.layout.label})
     if memory.kv <= 0:
         return Note(
             "weights_too_large",
@@ -244,4 +244,4 @@ def _memory_note(chosen: Candidate, request: PlanRequest) -> Note:
                 "missing": round(-memory.kv / _GIB, 1),
             },
         )
-    return Note("kv_too_small", {"tokens": kv.tokens_per_rank, "context": request.workload.context})
+    return Note("kv_too_small", {"tokens": kv.tokens_per_rank, "context": request.workload.context_tokens})

@@ -17,11 +17,11 @@ KvCache = Literal["auto", "fp8"]
 class Workload:
     """What is to be served at the same time, in tokens of the model.
 
-    ``context`` is the longest question with its answer, ``concurrency`` how many are answered at once, and a request has
+    ``context_tokens`` is the longest question with its answer, ``concurrency`` how many are answered at once, and a request has
     ``prompt_tokens`` and ``answer_tokens`` (reasoning included) on average.
     """
 
-    context: int = 32768
+    context_tokens: int = 32768
     concurrency: int = 16
     requests_per_second: float = 0.0
     prompt_tokens: int = 2000

@@ -130,7 +130,7 @@ def test_a_wrong_input_is_named(changes: dict[str, Any], field: str, code: str) 
 
 def test_power_that_no_source_tells_is_asked_for() -> None:
     with pytest.raises(PlanInputError) as raised:
-        planned("deepseek-r1", "ascend-a3", 16, context=16384, costs=BOUGHT)
+        planned("deepseek-r1", "ascend-a3", 16, context_tokens=16384, costs=BOUGHT)
     assert (raised.value.field, raised.value.code) == ("costs.watts_per_card", "power_unknown")
 
 

@@ -30,8 +30,8 @@ DEPLOYMENTS = [
     ("deepseek-r1", "a100-80", 8, 4, {"precision": "bf16"}, "TP8 PP4"),
     ("deepseek-r1", "a100-80", 8, 1, {"precision": "int4"}, "TP8"),
     ("deepseek-r1", "h800-80", 8, 1, {"precision": "int4"}, "TP8"),
-    ("deepseek-r1", "ascend-910b-64", 8, 2, {"context": 16384}, "TP4 DP4 EP16"),
-    ("deepseek-r1", "ascend-a3", 16, 1, {"context": 16384}, "TP4 DP4 EP16"),
+    ("deepseek-r1", "ascend-910b-64", 8, 2, {"context_tokens": 16384}, "TP4 DP4 EP16"),
+    ("deepseek-r1", "ascend-a3", 16, 1, {"context_tokens": 16384}, "TP4 DP4 EP16"),
     ("deepseek-r1-distill-qwen-7b", "rtx-4090", 1, 1, {"precision": "bf16"}, "TP1"),
 ]
 
@@ -94,7 +94,7 @@ def test_nobody_lays_out_three_cards() -> None:
     answer = planned("deepseek-r1-distill-qwen-7b", "rtx-4090", 3, precision="bf16")
     assert answer.chosen is not None
     assert answer.chosen.layout.label == "TP1 × 3"
-    answer = planned("deepseek-r1", "ascend-910b-64", 3, precision="int8", context=16384)
+    answer = planned("deepseek-r1", "ascend-910b-64", 3, precision="int8", context_tokens=16384)
     assert answer.chosen is not None
     assert not answer.fits
     assert answer.purchases[0].cards == 16
@@ -116,6 +116,6 @@ def test_requests_that_do_not_find_room_are_told() -> None:
 
 
 def test_a_context_beyond_what_the_publisher_promises_is_told() -> None:
-    answer = planned("deepseek-r1", "h200", 8, context=150_000)
+    answer = planned("deepseek-r1", "h200", 8, context_tokens=150_000)
     (note,) = [note for note in answer.notes if note.code == "context_beyond_published"]
     assert note.values["published"] == 131_072

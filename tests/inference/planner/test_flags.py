@@ -49,7 +49,7 @@ def test_two_nodes_of_h800() -> None:
 
 def test_two_nodes_of_ascend() -> None:
     """vllm-ascend's tutorial: the second node is headless and begins with rank 2."""
-    launch = _launch(planned("deepseek-r1", "ascend-910b-64", 8, 2, context=16384))
+    launch = _launch(planned("deepseek-r1", "ascend-910b-64", 8, 2, context_tokens=16384))
     assert launch.image == "quay.io/ascend/vllm-ascend"
     head, worker = (shlex.split(each.text) for each in launch.commands)
     for words in (head, worker):

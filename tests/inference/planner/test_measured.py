@@ -81,7 +81,7 @@ def test_nobody_decodes_faster_than_the_bound(requests: int, measured: float) ->
 
 def test_nobody_decodes_four_bits_faster_than_the_bound() -> None:
     """tenstorrent/tt-inference-server issue 356: 62 tokens a second alone on eight H100, in AWQ."""
-    chosen = planned("deepseek-r1", "h100-80", 8, precision="int4", context=8000).chosen
+    chosen = planned("deepseek-r1", "h100-80", 8, precision="int4", context_tokens=8000).chosen
     assert chosen is not None
     assert chosen.decode.one_request > 62
 

@@ -27,7 +27,7 @@ requests = some.builds(
     nodes=some.integers(1, 4),
     workload=some.builds(
         Workload,
-        context=some.integers(512, 4096),
+        context_tokens=some.integers(512, 4096),
         concurrency=some.integers(1, 300),
         requests_per_second=some.floats(0, 20),
         prompt_tokens=some.integers(1, 256),
@@ -84,7 +84,7 @@ def test_commands_are_words_of_a_shell(request: PlanRequest) -> None:
         assert words[start : start + 2] == ["vllm", "serve"]
         flags = [word for word in words[start + 3 :] if word.startswith("--")]
         assert len(flags) == len(set(flags))
-        assert words[words.index("--max-model-len") + 1] == str(request.workload.context)
+        assert words[words.index("--max-model-len") + 1] == str(request.workload.context_tokens)
         assert words[words.index("--tensor-parallel-size") + 1] == str(answer.chosen.layout.tensor)
 
 
@@ -109,8 +109,8 @@ def test_longer_contexts_and_more_answers_leave_less(
     context: int, longer: int, answers: int, more: int
 ) -> None:
     hardware, layout = Hardware(CARDS["h200"], 8), Layout(8, experts=True)
-    small = ask("deepseek-r1", "h200", 8, context=context, concurrency=answers)
-    large = ask("deepseek-r1", "h200", 8, context=context + longer, concurrency=answers + more)
+    small = ask("deepseek-r1", "h200", 8, context_tokens=context, concurrency=answers)
+    large = ask("deepseek-r1", "h200", 8, context_tokens=context + longer, concurrency=answers + more)
     one, other = _r1(small, layout, hardware), _r1(large, layout, hardware)
     assert other.kv.full_contexts <= one.kv.full_contexts
     assert other.kv.tokens <= one.kv.tokens
