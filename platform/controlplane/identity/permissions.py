@@ -79,6 +79,13 @@ class TenantAdmin(BasePermission):
         return isinstance(request.auth, Principal) and request.auth.is_admin
 
 
+class SomeAdmin(BasePermission):
+    """Administrators of the tenant or of the platform, for what they decide alike and no tenant's data is in."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return PlatformAdmin().has_permission(request, view) or TenantAdmin().has_permission(request, view)
+
+
 class _ScopeRequired(BasePermission):
     read: str
     write: str
