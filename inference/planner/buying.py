@@ -53,12 +53,14 @@ def planned_weights(*, entry: ModelEntry, accelerator: AcceleratorEntry) -> tupl
     )
 
 
-def smallest_purchase(*, size: ModelSize, hardware: Hardware, request: PlanRequest) -> tuple[Purchase, ...]:
-    """The fewest cards that fit, and the fewest that carry the load, where they are not the same."""
+def smallest_purchase(
+    *, size: ModelSize, hardware: Hardware, request: PlanRequest, only_carrying: bool
+) -> tuple[Purchase, ...]:
+    """The fewest cards that fit, unless ``only_carrying``, and the fewest that carry the load, where these are more."""
     found: list[Purchase] = []
     for cards, nodes in _sizes(hardware):
         best = _best(size, replace(hardware, cards_per_node=cards, nodes=nodes), request)
-        if best is None or not best.fits or (found and not best.carries):
+        if best is None or not best.fits or ((found or only_carrying) and not best.carries):
             continue
         found.append(Purchase(cards, nodes, best.layout.label, best.carries))
         if best.carries:

@@ -24,6 +24,12 @@ _MOST_SEQUENCES = 1024
 BUSY = 1 / 3
 # Bounds that differ by less say nothing about which layout is faster.
 _ABOUT_AS_FAST = 0.8
+_LINKS: dict[str, str] = {
+    "nvlink": "NVLink",
+    "hccs": "HCCS",
+    "infinity-fabric": "Infinity Fabric",
+    "pcie": "PCIe",
+}
 # AWQ's kernels for experts were run with TP alone.
 _WHOLE_EXPERTS = frozenset({"int4"})
 
@@ -239,7 +245,7 @@ def _tensor_reasons(size: ModelSize, hardware: Hardware, layout: Layout) -> Iter
     if accelerator.is_linked:
         values: dict[str, str | int | float] = {
             "n": tensor,
-            "link": accelerator.interconnect.kind,
+            "link": _LINKS[accelerator.interconnect.kind],
             "gbs": accelerator.interconnect.gbs,
         }
         yield Note("tensor_within_node", values)

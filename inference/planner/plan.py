@@ -89,12 +89,20 @@ def plan(*, request: PlanRequest) -> Plan:
             if chosen is not None and chosen.fits
             else None
         ),
-        purchases=smallest_purchase(size=size, hardware=hardware, request=request) if short else (),
+        purchases=_purchases(size, hardware, request, chosen) if short else (),
         alternatives=(
             alternatives(hardware=hardware, request=request, entry=entry, weights=weights) if short else ()
         ),
         costs=_costs(request, hardware, chosen),
     )
+
+
+def _purchases(
+    size: ModelSize, hardware: Hardware, request: PlanRequest, chosen: Candidate | None
+) -> tuple[Purchase, ...]:
+    """Who has cards that fit is told only of those that do more."""
+    fits = chosen is not None and chosen.fits
+    return smallest_purchase(size=size, hardware=hardware, request=request, only_carrying=fits)
 
 
 def _costs(request: PlanRequest, hardware: Hardware, chosen: Candidate | None) -> CostSheet | None:
