@@ -13,7 +13,9 @@ from tests.e2e.conftest import Platform
 PATHS = (
     "/", "/usage/", "/conversations/", "/feedback/?status=", "/people/", "/people/add", "/people/import", "/departments/",
     "/departments/add", "/departments/finance/", "/api-keys/", "/api-keys/add", "/audit/", "/models/", "/tenants/",
-    "/tenants/add", "/platform/audit/", "/password", "/search/?q=a",
+    "/tenants/add", "/planner/",
+    "/planner/?model=deepseek-r1&accelerator=h800-80&cards_per_node=8&nodes=2&purchase_per_card=200000",
+    "/platform/audit/", "/password", "/search/?q=a",
 )  # fmt: skip
 CHINESE = re.compile("[\u4e00-\u9fff]")
 DATA = re.compile("渠源|金融业务部|电力生产部|政务服务局|洗钱")

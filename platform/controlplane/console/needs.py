@@ -13,6 +13,7 @@ class Need(Enum):
     ADMIN = "admin"
     TENANT_ADMIN = "tenant_admin"
     PLATFORM_ADMIN = "platform_admin"
+    SOME_ADMIN = "some_admin"
 
     def is_met_by(self, principal: Principal) -> bool:
         match self:
@@ -26,6 +27,8 @@ class Need(Enum):
                 return principal.is_admin
             case Need.PLATFORM_ADMIN:
                 return principal.is_platform_admin
+            case Need.SOME_ADMIN:
+                return principal.is_admin or principal.is_platform_admin
 
 
 def uses_console(principal: Principal) -> bool:

@@ -39,10 +39,10 @@ _VERDICTS: dict[NoteCode, Promise] = {
 _LAYOUTS: dict[NoteCode, Promise] = {
     "one_card": _("The whole model lies on one card."),
     "tensor_within_node": _(
-        "Each layer is divided over %(n)s cards of a node, which talk over %(link)s at %(gbs)s GB/s."
+        "Each layer is divided over %(n)s cards of a node, which talk over %(link)s at %(gbs)g GB/s."
     ),
     "tensor_over_pcie": _(
-        "Each layer is divided over %(n)s cards that talk over PCIe at %(gbs)s GB/s, which slows every layer."
+        "Each layer is divided over %(n)s cards that talk over PCIe at %(gbs)g GB/s, which slows every layer."
     ),
     "tensor_heads_ascend": _("%(heads)s heads are on each rank; vllm-ascend needs 32 or more."),
     "pipeline_over_nodes": _("The layers are divided into %(n)s stages, so that little crosses the network."),
