@@ -18,7 +18,8 @@ _MOST = 2**31 - 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """A request as it came in. `call` is the path below /v1, `model` the name that was asked for, `end_user` what the client
-    says of its own user. `department_id` is the key's; None for a person."""
+    says of its own user. `department_id` is the key's; None for a person.
+    `is_audited`: the trail is written by who answers it."""
 
     id: UUID
     tenant_id: UUID
@@ -29,6 +30,7 @@ class Admission:
     model: str
     is_streamed: bool
     admitted_at: datetime
+    is_audited: bool = False
 
     def noted(self) -> dict[str, Any]:
         """As the journal keeps it. Names are cut: they come from outside, and a slot has a fixed size."""
@@ -42,6 +44,7 @@ class Admission:
             "model": _storable(self.model),
             "streamed": self.is_streamed,
             "at": self.admitted_at.timestamp(),
+            "audited": self.is_audited,
         }
 
     @classmethod
@@ -56,6 +59,7 @@ class Admission:
             model=note["model"],
             is_streamed=note["streamed"],
             admitted_at=datetime.fromtimestamp(note["at"], UTC),
+            is_audited=note["audited"],
         )
 
 

@@ -32,7 +32,10 @@ def ledger_take_all(*, directory: Path) -> int:
 
 
 def ledger_take(*, entries: Sequence[Entry]) -> int:
-    """Write entries, with an audit event each; those that are there already are left alone. The number of new ones."""
+    """Write entries, with an audit event each where nobody else writes it; the number of new ones.
+
+    Those that are there already are left alone.
+    """
     by_tenant: dict[UUID, dict[UUID, Entry]] = defaultdict(dict)
     for entry in entries:
         by_tenant[entry.admission.tenant_id].setdefault(entry.admission.id, entry)
@@ -82,8 +85,9 @@ def _take_of(tenant_id: UUID, entries: Sequence[Entry]) -> int:
         new = [entry for entry in entries if entry.admission.id not in known]
         rows = [_row(entry, _place(entry, departments, root)) for entry in new]
         LedgerEntry.objects.bulk_create(rows, batch_size=_AT_ONCE)
-        for row in rows:
-            _record(row)
+        for entry, row in zip(new, rows, strict=True):
+            if not entry.admission.is_audited:
+                _record(row)
         return len(rows)
 
 

@@ -18,7 +18,10 @@ from inference.messages import Usage
 
 
 class Meter:
-    """Of one request, from the moment its caller is known. End it with `settle`, always; a second call does nothing."""
+    """Of one request, from the moment its caller is known.
+
+    `audited`: the trail is written by who answers it. End it with `settle`, always; a second call does nothing.
+    """
 
     __slots__ = (
         "_began",
@@ -32,7 +35,16 @@ class Meter:
         "id",
     )
 
-    def __init__(self, *, principal: Principal, call: str, model: str, end_user: str, streamed: bool) -> None:
+    def __init__(
+        self,
+        *,
+        principal: Principal,
+        call: str,
+        model: str,
+        end_user: str,
+        streamed: bool,
+        audited: bool = False,
+    ) -> None:
         self._began = time.monotonic()
         self.id = new_id()
         self._note = Admission(
@@ -45,6 +57,7 @@ class Meter:
             model=model,
             is_streamed=streamed,
             admitted_at=datetime.now(UTC),
+            is_audited=audited,
         ).noted()
         self._slot: Slot | None = None
         self._deployment = ""
@@ -71,6 +84,10 @@ class Meter:
                 remedy=_("Ask the operator to make room on the disk."),
                 retry_after=30,
             ) from error
+
+    def answered_by(self, *, deployment: str) -> None:
+        """Which deployment answered, where that is known only at the end; empty when none was asked."""
+        self._deployment = deployment
 
     def counted(self, *, usage: Usage | None, pieces: int) -> None:
         """How far the answer has come: the engine's count where there is one, and the pieces of text."""

@@ -7,6 +7,7 @@ from django.conf import settings
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from controlplane.api.openai.accounts import metered
 from controlplane.api.openai.answers import frames, whole
 from controlplane.api.openai.authentication import authenticated
 from controlplane.api.openai.bodies import (
@@ -67,7 +68,8 @@ async def chat_completions(request: Request) -> Response:
 async def _answered(request: Request, chat: ChatRequest, principal: Principal) -> Response:
     question = question_of(chat=chat, principal=principal)
     try:
-        events = AnswerService(registry=registry()).answer(question=question, params=sampling_of(chat))
+        answer = AnswerService(registry=registry()).answer(question=question, params=sampling_of(chat))
+        events = metered(events=answer, chat=chat, principal=principal)
         if chat.stream:
             return await stream(
                 request, frames(events=events, model=chat.model, include_usage=chat.wants_usage)

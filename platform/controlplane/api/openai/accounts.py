@@ -1,0 +1,50 @@
+"""Answers from documents in the ledger: what they cost stands beside what goes to an engine as it is."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from controlplane.api.openai.bodies import ChatRequest
+from controlplane.api.openai.errors import problem_of
+from controlplane.chat.events import ContentDelta, Event, Failed, Finished, ReasoningDelta, Started
+from controlplane.identity.principal import Principal
+from controlplane.metering.meter import Meter
+
+
+async def metered(
+    *, events: AsyncGenerator[Event, None], chat: ChatRequest, principal: Principal
+) -> AsyncGenerator[Event, None]:
+    """The events, with account kept of them. Closing it counts as the client's hanging up.
+
+    The trail is written by the answer service.
+    """
+    meter = Meter(
+        principal=principal,
+        call="chat/completions",
+        model=chat.model,
+        end_user=chat.user or "",
+        streamed=bool(chat.stream),
+        audited=True,
+    )
+    pieces = 0
+    try:
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Started():
+                        meter.dispatch(deployment="")
+                    case ContentDelta() | ReasoningDelta():
+                        pieces += 1
+                        meter.counted(usage=None, pieces=pieces)
+                    case Finished():
+                        meter.answered_by(deployment=event.engine)
+                        meter.counted(usage=event.usage, pieces=pieces)
+                        meter.settle(outcome="given")
+                    case Failed():
+                        meter.failed(event.problem)
+                yield event
+        meter.settle(outcome="given")
+    except Exception as error:
+        meter.failed(problem_of(error))
+        raise
+    finally:
+        meter.settle(outcome="stopped")
