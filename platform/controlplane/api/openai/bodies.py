@@ -12,7 +12,10 @@ from starlette.requests import Request
 from controlplane.api.openai.errors import BadRequest, body_too_large
 from controlplane.core.problems import InvalidInput
 
+# Of a question that is answered from documents, with the conversation before it.
 MOST_BYTES = 1024 * 1024
+# Of what goes to an engine: 163,840 tokens, each character written as \uXXXX, and pictures.
+MOST_PASSED_BYTES = 8 * 1024 * 1024
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.api.openai.authentication import credential_missing, principal_of_credential
 from controlplane.api.openai.bodies import (
-    MOST_BYTES,
+    MOST_PASSED_BYTES,
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
@@ -111,7 +111,7 @@ class Gateway:
         sent: dict[str, Any] = {}
         meter: Meter | None = None
         try:
-            raw = await reply.body(most_bytes=MOST_BYTES, too_large=body_too_large(MOST_BYTES))
+            raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large(MOST_PASSED_BYTES))
             sent = _object(raw)
             if call.shape is ChatRequest and _is_question(sent):
                 await self.behind(scope, _again(raw, receive), send)

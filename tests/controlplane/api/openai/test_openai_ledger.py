@@ -120,3 +120,18 @@ def test_many_at_once_are_all_there(platform: Served, bank: Bank, engine: FakeEn
         thread.join()
     assert [entry.outcome for entry in entries(bank, 80)] == ["given"] * 80
     assert sum(entry.completion_tokens for entry in entries(bank, 80)) == 80 * 3
+
+
+def test_a_long_prompt_passes_and_a_monstrous_one_does_not(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    client = platform.client(bank.key.presented)
+    assert ask(client, "长" * 800_000, model="chat").choices[0].message.content
+    with pytest.raises(openai.APIStatusError) as refused:
+        ask(client, "x" * 10_000_000, model="chat")
+    assert (refused.value.status_code, refused.value.code) == (413, "body_too_large")
+    assert [(entry.outcome, entry.code) for entry in entries(bank, 2)] == [
+        ("given", ""),
+        ("rejected", "body_too_large"),
+    ]
+    assert len(engine.requests) == 1
