@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 
 from inference.chat_stream import ChatStreamReader
-from inference.endpoints import EngineEndpoint, reasons
+from inference.endpoints import EngineEndpoint
 from inference.errors import EngineTimeout, EngineUnavailable
 from inference.http import authorization, status_error, transport_error
 from inference.messages import Completion, Delta, Message, Role, Usage
 from inference.reasoning import ReasoningSplitter
 from inference.sse import EventDecoder, EventTooLargeError
+from inference.traits import preopens_reasoning
 
 __all__ = ["Completion", "Delta", "EngineClient", "EngineTimeouts", "Message", "Role", "Usage"]
 
@@ -142,8 +143,7 @@ class EngineClient:
         }
 
     def _splitter(self) -> ReasoningSplitter:
-        given = self.endpoint.preopened_reasoning
-        return ReasoningSplitter(preopened=reasons(model=self.endpoint.model) if given is None else given)
+        return ReasoningSplitter(preopened=preopens_reasoning(endpoint=self.endpoint))
 
     def _where(self, path: str) -> str:
         return f"{self.endpoint.base_url}/{path}"

@@ -8,11 +8,12 @@ from typing import Any
 from controlplane.api.openai.replies import Reply
 from controlplane.metering.meter import Meter
 from controlplane.serving.registry import Registry, engine_unavailable
-from inference.endpoints import EngineEndpoint, reasons
+from inference.endpoints import EngineEndpoint
 from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.gateway.normalise import StreamNormaliser, forwarded_body, normalise_whole
 from inference.gateway.target import target_of
 from inference.gateway.upstream import Exchange
+from inference.traits import preopens_reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ class Passing:
         finally:
             exchange.end()
         answer, usage = normalise_whole(
-            raw=raw, where=engine.base_url, model=self._passage.model, preopened=preopened(engine)
+            raw=raw,
+            where=engine.base_url,
+            model=self._passage.model,
+            preopened=preopens_reasoning(endpoint=engine),
         )
         self._meter.counted(usage=usage, pieces=0)
         self._meter.settle(outcome="given")
@@ -86,7 +90,7 @@ class Passing:
             where=engine.base_url,
             model=self._passage.model,
             wants_usage=self._passage.wants_usage,
-            preopened=preopened(engine),
+            preopened=preopens_reasoning(endpoint=engine),
         )
         try:
             while data := await exchange.read():
@@ -110,9 +114,3 @@ class Passing:
         return await self._pool.send(
             target=target_of(endpoint=engine), path=passage.path, body=body, within=within, limit=limit
         )
-
-
-def preopened(engine: EngineEndpoint) -> bool:
-    """Whether the text of its answers begins inside the reasoning."""
-    given = engine.preopened_reasoning
-    return reasons(model=engine.model) if given is None else given
