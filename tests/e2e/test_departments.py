@@ -1,5 +1,6 @@
 """The three departments' question sets, asked as an integrating developer would: with the unmodified `openai` client."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -16,21 +17,35 @@ from tests.e2e.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 SECONDS = 180.0
+ALL_QUESTIONS = "KAREZ_ALL_QUESTIONS"
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
     """Of 15 unanswerable questions, and of 45 answerable ones. Below the figures that bench/README.md records for the model:
-    its sampling is greedy, but which of two requests shares a batch changes a word now and then."""
+    its sampling is greedy, but which of two requests shares a batch changes a word now and then.
+
+    `every`: only each second question is asked of a model that cannot judge anyway, for all of them take nine minutes of the
+    suite's; KAREZ_ALL_QUESTIONS=1 asks them all.
+    """
 
     refused: int
     answered: int
     cites_gold: int
     right: int
+    every: int = 1
+
+    def asked(self) -> int:
+        """1 for all questions, 2 for each second one."""
+        return 1 if os.environ.get(ALL_QUESTIONS) else self.every
+
+    def of(self, floor: int) -> int:
+        """The same share of the questions that are asked."""
+        return floor // self.asked()
 
 
 FLOORS = {
-    "qwen2.5-coder-0.5b": Floors(refused=3, answered=26, cites_gold=22, right=11),
+    "qwen2.5-coder-0.5b": Floors(refused=3, answered=26, cites_gold=22, right=11, every=2),
     "qwen2.5-coder-1.5b": Floors(refused=13, answered=36, cites_gold=36, right=28),
 }
 
@@ -112,10 +127,12 @@ def floors(platform: Platform) -> Floors:
 
 
 @pytest.fixture(scope="module")
-def replies(platform: Platform) -> Iterator[list[Reply]]:
+def replies(platform: Platform, floors: Floors) -> Iterator[list[Reply]]:
     packs = [load_pack(slug=slug) for slug in pack_slugs()]
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(ask, platform, pack, q) for pack in packs for q in pack.questions]
+        jobs = [
+            pool.submit(ask, platform, pack, q) for pack in packs for q in pack.questions[:: floors.asked()]
+        ]
         yield [job.result() for job in jobs]
 
 
@@ -127,22 +144,22 @@ def test_unanswerable_questions_are_refused_with_a_reason(replies: list[Reply], 
     unanswerable = [r for r in replies if not r.question.answerable]
     refused = [r for r in unanswerable if r.refused]
     missed = [f"{r.question.id}: {r.content[:80]}" for r in unanswerable if not r.refused]
-    assert len(refused) >= floors.refused, missed
+    assert len(refused) >= floors.of(floors.refused), missed
     assert all(r.reason and r.content and not r.annotations for r in refused)
 
 
 def test_answerable_questions_are_answered_right(replies: list[Reply], floors: Floors) -> None:
     answerable = [r for r in replies if r.question.answerable]
     answered = [r for r in answerable if not r.refused]
-    assert len(answered) >= floors.answered, [r.question.id for r in answerable if r.refused]
+    assert len(answered) >= floors.of(floors.answered), [r.question.id for r in answerable if r.refused]
     wrong = [f"{r.question.id}: {r.content[:100]}" for r in answered if not r.right()]
-    assert len(answered) - len(wrong) >= floors.right, wrong
+    assert len(answered) - len(wrong) >= floors.of(floors.right), wrong
 
 
 def test_answers_cite_the_document_that_says_it(replies: list[Reply], floors: Floors) -> None:
     answerable = [r for r in replies if r.question.answerable]
     missed = [r.question.id for r in answerable if not r.cites_gold()]
-    assert len(answerable) - len(missed) >= floors.cites_gold, missed
+    assert len(answerable) - len(missed) >= floors.of(floors.cites_gold), missed
 
 
 def test_every_citation_holds(platform: Platform, replies: list[Reply], floors: Floors) -> None:
@@ -164,7 +181,7 @@ def test_every_citation_holds(platform: Platform, replies: list[Reply], floors: 
             texts = plain("".join(p["text"] for p in opened.json()["passages"]))
             assert plain(karez["quote"])[:40] in texts
             checked += 1
-    assert checked >= floors.cites_gold
+    assert checked >= floors.of(floors.cites_gold)
 
 
 def test_no_department_sees_another(platform: Platform) -> None:

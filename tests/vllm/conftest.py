@@ -99,7 +99,8 @@ def describe(*, program: Path, models: Path, name: str, log: Path, port: int) ->
     )
 
 
-@pytest.fixture(scope="session")
+# They are ended after the last of these tests: even idle they take a tenth of a core each.
+@pytest.fixture(scope="package")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Both, started side by side. Where vLLM cannot be installed, every test says why and is skipped."""
     cache = default_cache_dir()
