@@ -173,7 +173,7 @@ def test_a_client_that_hangs_up_before_the_first_token_stops_the_engine_too(
         (b"[]", 400, "invalid_json"),
         (b"[" * 100_000, 400, "invalid_json"),
         (b"\xff\xfe", 400, "invalid_json"),
-        (b'{"model": "' + b"x" * (1024 * 1024) + b'"}', 413, "body_too_large"),
+        (b'{"model": "' + b"x" * (8 * 1024 * 1024) + b'"}', 413, "body_too_large"),
     ],
 )
 def test_a_body_that_cannot_be_read(
