@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import time
+from typing import cast
 
 import httptools
 import uvloop
@@ -41,8 +42,7 @@ class Client(asyncio.Protocol):
         self._left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's classes
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)

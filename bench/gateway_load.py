@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 import uvloop
@@ -39,8 +40,7 @@ class Client(asyncio.Protocol):
         self._done: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's classes
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._done is not None and not self._done.done():
