@@ -40,8 +40,8 @@ class Floors:
         return 1 if os.environ.get(ALL_QUESTIONS) else self.every
 
     def of(self, floor: int) -> int:
-        """The same share of the questions that are asked."""
-        return floor // self.asked()
+        """The same share of the questions that are asked, and never none."""
+        return -(-floor // self.asked())
 
 
 FLOORS = {

@@ -14,7 +14,7 @@ from tests.frontend.chat.servers import Servers
 
 # What the browser says of answers that are meant to fail.
 _STATUS = "Failed to load resource: the server responded with a status of"
-SECONDS = 60_000
+SECONDS = 30_000
 
 
 @pytest.fixture(scope="session")
