@@ -17,6 +17,9 @@ TAGS: tuple[tuple[str, str], ...] = (
 )
 
 
+_OPENERS = tuple(opening for opening, _ in TAGS)
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Text to append to each of the two."""
@@ -119,6 +122,11 @@ class ReasoningSplitter:
                     cut = min(cut, len(self._text) - length)
                     break
         return len(self._text[:cut].rstrip())
+
+
+def may_reason(*, text: str, preopened: bool) -> bool:
+    """Whether a whole text has reasoning to be taken out; False means that all of it is the answer."""
+    return preopened or text.lstrip().startswith(_OPENERS)
 
 
 def split_reasoning(*, text: str, preopened: bool = False) -> Split:

@@ -19,7 +19,7 @@ class StaleConnectionError(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """At most one request at a time. The reader waits for ``ready`` and takes what has come.
+    """At most one request at a time. Its reader gets what has come as soon as there is something.
 
     ``deadline`` (of the loop's clock) is when a reader stops waiting: it is looked at by one timer and moved by assignment,
     for a timer for each piece of an answer would cost more than the piece. ``unanswered`` tells a connection that was
@@ -71,23 +71,28 @@ class Connection(asyncio.Protocol):
         self._watch()
         self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
 
-    async def ready(self) -> None:
-        """Wait until there is something to take, the answer is complete, or it has failed (which is raised)."""
-        if not (self.pieces or self.complete or self.failure):
-            await self._wait()
-        if self.failure is not None and not self.pieces and not self.complete:
-            raise self.failure
-
     async def head(self) -> None:
         """Wait for the status and the headers."""
         while not self.head_complete:
             if self.failure is not None:
                 raise self.failure
-            await self._wait()
+            await self._something()
 
-    def take(self) -> bytes:
-        """All that has come of the body; empty when nothing has."""
-        pieces, self.pieces, self._buffered = self.pieces, [], 0
+    async def read(self) -> bytes:
+        """All that has come of the body since the last call, as soon as there is something; empty at its end.
+
+        Raises the failure after what had come before it.
+        """
+        pieces = self.pieces
+        if not pieces:
+            if not self.complete and self.failure is None:
+                await self._something()
+                pieces = self.pieces
+            if not pieces:
+                if self.failure is not None and not self.complete:
+                    raise self.failure
+                return b""
+        self.pieces, self._buffered = [], 0
         if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
@@ -112,16 +117,15 @@ class Connection(asyncio.Protocol):
             self._fail(error)
             self.close()
 
-    async def _wait(self) -> None:
+    def _something(self) -> asyncio.Future[None]:
+        """Done when anything has come, or has ended."""
         self._waiter = self.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
         if self.failure is None:

@@ -6,6 +6,7 @@ between tags or with the opening one missing. Clients get it in both fields and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,15 @@ import orjson
 from inference.errors import EngineUnavailable
 from inference.gateway.sse import PayloadReader
 from inference.messages import Usage, usage_from
-from inference.reasoning import ReasoningSplitter, Split
+from inference.reasoning import ReasoningSplitter, Split, may_reason
 from inference.sse import EventTooLargeError
 
 _END = b"[DONE]"
+# A chunk of the first choice whose delta is text and nothing else, and what no such chunk has.
+_PLAIN = re.compile(rb'"choices":\[\{"index":0,"delta":\{"content":"[^"]')
+_SPECIAL = re.compile(
+    rb'"(?:reasoning|reasoning_content|tool_calls|error|usage)":|"finish_reason":"|"index":[1-9]'
+)
 _LAST = b"data: [DONE]\n\n"
 
 
@@ -37,6 +43,7 @@ class StreamNormaliser:
         self._preopened = preopened
         self._reader = PayloadReader()
         self._splitters: dict[int, ReasoningSplitter] = {}
+        self._named: tuple[bytes, bytes] | None = None
         self._ended = False
         self.usage: Usage | None = None
         self.complete = False
@@ -67,6 +74,8 @@ class StreamNormaliser:
         if payload == _END:
             self.complete = self._ended = True
             return b""
+        if self._named is not None and (plain := self._plain(payload, *self._named)):
+            return plain
         chunk = _object(payload, self._where)
         if chunk.get("error"):
             raise EngineUnavailable(f"{self._where}: {chunk['error']}")
@@ -75,8 +84,29 @@ class StreamNormaliser:
             return b""
         for choice in choices or ():
             self._choice(choice)
+        self._learn(chunk.get("model"))
         chunk["model"] = self._model
         return b"data: %b\n\n" % orjson.dumps(chunk)
+
+    def _learn(self, model: object) -> None:
+        """Whether the chunks to come may be taken as bytes, once the answer of the one choice has begun."""
+        if len(self._splitters) == 1 and 0 in self._splitters and self._splitters[0].settled:
+            written = b'"model":%b'
+            self._named = (written % orjson.dumps(model), written % orjson.dumps(self._model))
+        else:
+            self._named = None
+
+    def _plain(self, payload: bytes, named: bytes, asked: bytes) -> bytes:
+        """The event of a chunk that only adds to the text, without reading it; empty for one that has to be read.
+
+        What is looked for cannot stand inside of a text: there its quotes would have a backslash before them.
+        """
+        if named not in payload or not _PLAIN.search(payload) or _SPECIAL.search(payload):
+            return b""
+        if payload[-1:] != b"}":  # cut off
+            return b""
+        self.pieces += 1
+        return b"data: %b\n\n" % payload.replace(named, asked, 1)
 
     def _counted(self, chunk: dict[str, Any], choices: Any) -> bool:
         """Whether the chunk is for the client. Usage comes with every chunk of some engines; clients get it with the last."""
@@ -142,11 +172,12 @@ def normalise_whole(
 
 def _message(message: dict[str, Any], preopened: bool) -> None:
     apart = message.get("reasoning") or message.get("reasoning_content") or ""
-    if isinstance(message.get("content"), str):
+    content = message.get("content")
+    if isinstance(content, str) and (apart or may_reason(text=content, preopened=preopened)):
         splitter = ReasoningSplitter(preopened=preopened)
         if apart:
             splitter.answer_follows()
-        head, tail = splitter.feed(message["content"]), splitter.finish()
+        head, tail = splitter.feed(content), splitter.finish()
         message["content"] = head.content + tail.content
         apart = apart or head.reasoning + tail.reasoning
     if apart:

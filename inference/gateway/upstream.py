@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from inference.errors import EngineError, EngineTimeout, EngineUnavailable
 from inference.gateway.connection import Connection, StaleConnectionError
@@ -52,13 +54,12 @@ class Exchange:
         connection.deadline = connection.loop.time() + within
         connection.limit_reached = limit
 
-    async def read(self) -> bytes:
+    def read(self) -> Coroutine[Any, Any, bytes]:
         """What has come since the last call, as soon as there is something; empty at the end.
 
-        Raises EngineUnavailable when the connection breaks, AnswerTimeout when the deadline passes.
+        Awaiting it raises EngineUnavailable when the connection breaks, AnswerTimeout when the deadline passes.
         """
-        await self._connection.ready()
-        return self._connection.take()
+        return self._connection.read()
 
     async def whole(self, *, most_bytes: int) -> bytes:
         """All of it. Raises as ``read``, and EngineUnavailable for more than ``most_bytes``."""

@@ -1,8 +1,8 @@
 """One request in the ledger, as it travels from the process that served it to the database."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict
 from uuid import UUID
 
 from controlplane.metering.journal.slots import NOT_YET, Counters
@@ -13,6 +13,37 @@ Outcome = Literal["given", "rejected", "failed", "stopped", "interrupted"]
 
 _LONGEST_NAME = 200
 _MOST = 2**31 - 1
+
+
+def admission_note(
+    *,
+    id: UUID,  # noqa: A002 - the field's own name
+    tenant_id: UUID,
+    department_id: UUID | None,
+    actor: str,
+    end_user: str,
+    call: str,
+    model: str,
+    is_streamed: bool,
+    at: float,
+    is_audited: bool,
+) -> dict[str, Any]:
+    """An `Admission` as the journal keeps it, made with each request. `at` is in seconds since 1970.
+
+    Names are cut: they come from outside, and a slot has a fixed size.
+    """
+    return {
+        "id": id.hex,
+        "tenant": tenant_id.hex,
+        "department": department_id.hex if department_id else None,
+        "actor": actor,
+        "end_user": _storable(end_user) if end_user else "",
+        "call": call,
+        "model": _storable(model),
+        "streamed": is_streamed,
+        "at": at,
+        "audited": is_audited,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +64,18 @@ class Admission:
     is_audited: bool = False
 
     def noted(self) -> dict[str, Any]:
-        """As the journal keeps it. Names are cut: they come from outside, and a slot has a fixed size."""
-        return {
-            "id": self.id.hex,
-            "tenant": self.tenant_id.hex,
-            "department": self.department_id.hex if self.department_id else None,
-            "actor": self.actor,
-            "end_user": _storable(self.end_user),
-            "call": self.call,
-            "model": _storable(self.model),
-            "streamed": self.is_streamed,
-            "at": self.admitted_at.timestamp(),
-            "audited": self.is_audited,
-        }
+        return admission_note(
+            id=self.id,
+            tenant_id=self.tenant_id,
+            department_id=self.department_id,
+            actor=self.actor,
+            end_user=self.end_user,
+            call=self.call,
+            model=self.model,
+            is_streamed=self.is_streamed,
+            at=self.admitted_at.timestamp(),
+            is_audited=self.is_audited,
+        )
 
     @classmethod
     def read(cls, note: dict[str, Any]) -> Self:
@@ -61,6 +91,21 @@ class Admission:
             admitted_at=datetime.fromtimestamp(note["at"], UTC),
             is_audited=note["audited"],
         )
+
+
+class EndingNote(TypedDict):
+    """An `Ending` as the journal keeps it. What is left out is as there."""
+
+    outcome: Outcome
+    code: str
+    deployment: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    is_estimated: bool
+    first_token_ms: int | None
+    total_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +128,7 @@ class Ending:
     total_ms: int | None = None
 
     def noted(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in Ending.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Keeps account of one request while it is served, without asking anybody."""
 
 import time
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from controlplane.core.models import new_id
 from controlplane.core.problems import Problem, Unavailable
 from controlplane.identity.principal import Principal
-from controlplane.metering.entries import Admission, Ending, Outcome
+from controlplane.metering.entries import EndingNote, Outcome, admission_note
 from controlplane.metering.journal import Journal, JournalFull, Slot
 from controlplane.metering.journal.slots import NOT_YET, Counters
 from inference.messages import Usage
@@ -47,7 +46,7 @@ class Meter:
     ) -> None:
         self._began = time.monotonic()
         self.id = new_id()
-        self._note = Admission(
+        self._note = admission_note(
             id=self.id,
             tenant_id=principal.tenant,
             department_id=principal.department_id,
@@ -56,9 +55,9 @@ class Meter:
             call=call,
             model=model,
             is_streamed=streamed,
-            admitted_at=datetime.now(UTC),
+            at=time.time(),
             is_audited=audited,
-        ).noted()
+        )
         self._slot: Slot | None = None
         self._deployment = ""
         self._usage: Usage | None = None
@@ -91,30 +90,36 @@ class Meter:
 
     def counted(self, *, usage: Usage | None, pieces: int) -> None:
         """How far the answer has come: the engine's count where there is one, and the pieces of text."""
-        self._usage, self._pieces = usage, pieces
-        if self._first_token_ms is None and pieces:
+        is_first = self._first_token_ms is None and pieces > 0
+        if is_first:
             self._first_token_ms = self._passed()
-        if self._slot is not None:
+        is_other = is_first or usage is not self._usage
+        self._usage, self._pieces = usage, pieces
+        if self._slot is None:
+            return
+        if is_other:
             self._slot.count(self._counters())
+        else:
+            self._slot.count_pieces(pieces)
 
     def settle(self, *, outcome: Outcome, code: str = "") -> None:
         """It is over."""
         if self._settled:
             return
         self._settled = True
-        usage = self._usage
-        ending = Ending(
-            outcome=outcome,
-            code=code,
-            deployment=self._deployment,
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            cached_tokens=usage.cached_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else self._pieces,
-            reasoning_tokens=usage.reasoning_tokens if usage else 0,
-            is_estimated=usage is None and self._pieces > 0,
-            first_token_ms=self._first_token_ms,
-            total_ms=self._passed(),
-        ).noted()
+        usage = self._usage or Usage(prompt_tokens=0, completion_tokens=self._pieces)
+        ending: EndingNote = {
+            "outcome": outcome,
+            "code": code,
+            "deployment": self._deployment,
+            "prompt_tokens": usage.prompt_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "is_estimated": self._usage is None and self._pieces > 0,
+            "first_token_ms": self._first_token_ms,
+            "total_ms": self._passed(),
+        }
         if self._slot is not None:
             self._slot.settle(ending)
         else:

@@ -281,3 +281,57 @@ def test_what_the_engine_gets() -> None:
     streamed = json.loads(forwarded_body(body={**asked, "stream_options": {"a": 1}}, model="up", stream=True))
     assert streamed["stream_options"] == {"a": 1, "include_usage": True}
     assert asked["model"] == "reasoner"
+
+
+TEXTS = st.text(alphabet=st.sampled_from('ab <>{}":,\\\n模think/'), max_size=12)
+PIECES = st.one_of(
+    st.builds(lambda text: ({"content": text}, None, 0, {}), TEXTS),
+    st.builds(lambda text: ({"reasoning": text}, None, 0, {}), TEXTS),
+    st.builds(lambda text: ({"content": text}, None, 1, {}), TEXTS),
+    st.builds(lambda text: ({"content": text}, "stop", 0, {}), TEXTS),
+    st.builds(
+        lambda count: ({"content": "x"}, None, 0, {"usage": {"completion_tokens": count}}), st.integers(0, 9)
+    ),
+    st.just(({"content": '"model":"upstream/Name" "usage": {"reasoning":'}, None, 0, {})),
+    st.just(({"content": None, "tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}, None, 0, {})),
+)
+
+
+@given(pieces=st.lists(PIECES, max_size=20), preopened=st.booleans(), wants_usage=st.booleans())
+def test_a_chunk_that_is_not_read_comes_out_as_one_that_is(
+    pieces: list[tuple[dict[str, Any], str | None, int, dict[str, Any]]], preopened: bool, wants_usage: bool
+) -> None:
+    """vLLM writes JSON without spaces, and such a chunk may pass as bytes; with spaces each one is read."""
+    outcomes = []
+    for separators in ((",", ":"), (", ", ": ")):
+        stream = normaliser(preopened=preopened, wants_usage=wants_usage)
+        out = b""
+        for piece, reason, index, more in [*pieces, ({}, "stop", 0, {})]:
+            choice = {"index": index, "delta": piece, "logprobs": None, "finish_reason": reason}
+            chunk = {"id": "c", "model": "upstream/Name", "choices": [choice], **more}
+            out += stream.feed(
+                f"data: {json.dumps(chunk, separators=separators, ensure_ascii=False)}\n\n".encode()
+            )
+        chunks = chunks_of(out + stream.finish())
+        outcomes.append((chunks, stream.pieces, stream.reasoning_pieces, stream.usage))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_text_passes_without_being_read_once_the_answer_has_begun() -> None:
+    stream = normaliser()
+    stream.feed(_compact("Hello"))
+    assert stream.feed(_compact(" world")) == _compact(" world").replace(b"upstream/Name", b"deepseek-r1")
+    assert stream.pieces == 2
+
+
+def test_a_chunk_that_is_cut_off_is_no_answer() -> None:
+    stream = normaliser()
+    stream.feed(_compact("Hello"))
+    with pytest.raises(EngineUnavailable):
+        stream.feed(_compact(" world")[:-5] + b"\n\n")
+
+
+def _compact(text: str) -> bytes:
+    content = json.dumps(text, ensure_ascii=False)
+    choice = f'{{"index":0,"delta":{{"content":{content}}},"logprobs":null,"finish_reason":null}}'
+    return f'data: {{"id":"c","created":1,"model":"upstream/Name","choices":[{choice}]}}\n\n'.encode()

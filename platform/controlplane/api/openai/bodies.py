@@ -132,6 +132,8 @@ _INTERNAL = frozenset(_INTERNAL_NAMES.split())
 
 def check_parameters(*, sent: Mapping[str, Any], own: frozenset[str] = frozenset()) -> None:
     """Raise InvalidInput for a field that only the platform may set at an engine; ``own`` are a call's own fields."""
+    if _INTERNAL.isdisjoint(sent):  # nearly always
+        return
     for name, value in sent.items():
         if name in _INTERNAL - own and value is not None:
             raise unsupported(name)

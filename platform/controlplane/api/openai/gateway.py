@@ -111,7 +111,7 @@ class Gateway:
         sent: dict[str, Any] = {}
         meter: Meter | None = None
         try:
-            raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large(MOST_PASSED_BYTES))
+            raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
             sent = _object(raw)
             if call.shape is ChatRequest and _is_question(sent):
                 await self.behind(scope, _again(raw, receive), send)

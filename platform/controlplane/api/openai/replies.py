@@ -1,7 +1,7 @@
 """Answers of the data plane, written to ASGI without a framework between: whole ones, and streams that show signs of life."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -17,6 +17,8 @@ from controlplane.api.openai.streaming import (
 )
 from controlplane.core.problems import Problem
 
+# A client that hangs up is noticed so much later at most.
+WATCH_AFTER_SECONDS = 0.05
 _JSON = (b"content-type", b"application/json")
 
 
@@ -29,9 +31,10 @@ class Reply:
         self._begun = False
         self._busy = False
         self._due = 0.0
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._sign: asyncio.Task[None] | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._gone = False
 
     @property
@@ -39,7 +42,7 @@ class Reply:
         """The status is out: what goes wrong now can only be the last event of the stream."""
         return self._begun
 
-    async def body(self, *, most_bytes: int, too_large: Problem) -> bytes:
+    async def body(self, *, most_bytes: int, too_large: Callable[[int], Problem]) -> bytes:
         """What the client sent. Raises `too_large`, and ClientGone when it hung up meanwhile."""
         message = await self._receive()
         body: bytes = message.get("body", b"")
@@ -47,7 +50,7 @@ class Reply:
             if message["type"] == "http.disconnect":
                 raise ClientGone
             if len(body) > most_bytes:
-                raise too_large
+                raise too_large(most_bytes)
             return body
         parts, size = [body], len(body)
         while message.get("more_body"):
@@ -57,14 +60,17 @@ class Reply:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > most_bytes:
-                raise too_large
+                raise too_large(most_bytes)
         return b"".join(parts)
 
     def watch(self) -> None:
-        """From now on the task that calls this is cancelled when the client hangs up; see `hung_up`."""
+        """From now on the task that calls this is cancelled when the client hangs up; see `hung_up`.
+
+        The watching begins a moment later: what is answered at once needs none.
+        """
         task = asyncio.current_task()
         if task is not None:
-            self._watch = asyncio.ensure_future(self._hang_up(task))
+            self._watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, task)
 
     @property
     def hung_up(self) -> bool:
@@ -105,11 +111,11 @@ class Reply:
         if not self._begun:
             await self._begin()
         self._busy = True
-        try:
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        finally:
-            self._busy = False
-        self._arm(KEEP_ALIVE_SECONDS)
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._busy = False
+        self._due = self._loop.time() + KEEP_ALIVE_SECONDS
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due, self._look)
 
     async def end(self) -> None:
         """The stream's end."""
@@ -127,9 +133,9 @@ class Reply:
         await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
 
     def _arm(self, seconds: float) -> None:
-        self._due = asyncio.get_running_loop().time() + seconds
+        self._due = self._loop.time() + seconds
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(self._due, self._look)
+            self._timer = self._loop.call_at(self._due, self._look)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -137,7 +143,7 @@ class Reply:
             self._timer = None
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._timer = None
         if not self._busy and self._due <= loop.time():
             self._sign = asyncio.ensure_future(self._sign_of_life())
@@ -153,6 +159,9 @@ class Reply:
             pass  # the watch tells of it
         finally:
             self._sign = None
+
+    def _begin_watch(self, task: "asyncio.Task[Any]") -> None:
+        self._watch = asyncio.ensure_future(self._hang_up(task))
 
     async def _hang_up(self, task: "asyncio.Task[Any]") -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -20,7 +20,8 @@ NAME = "active"
 _LIVE, _FREE = 1, 0
 _LENGTH = struct.Struct("<I")
 _COUNTERS = struct.Struct("<6I")
-_LENGTH_AT, _COUNTERS_AT, _ADMISSION_AT = 4, 8, 32
+_PIECES = struct.Struct("<I")
+_LENGTH_AT, _COUNTERS_AT, _PIECES_AT, _ADMISSION_AT = 4, 8, 24, 32
 MOST_ADMISSION_BYTES = SLOT_BYTES - _ADMISSION_AT
 # A first token that has not come yet.
 NOT_YET = 0xFFFFFFFF
@@ -60,6 +61,9 @@ class SlotFile:
 
     def count(self, number: int, counters: Counters) -> None:
         _COUNTERS.pack_into(self._map, number * SLOT_BYTES + _COUNTERS_AT, *counters)
+
+    def count_pieces(self, number: int, pieces: int) -> None:
+        _PIECES.pack_into(self._map, number * SLOT_BYTES + _PIECES_AT, pieces)
 
     def free(self, number: int) -> None:
         self._map[number * SLOT_BYTES] = _FREE
