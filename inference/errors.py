@@ -2,6 +2,7 @@
 
 EngineError
 ├── EngineUnavailable      retryable: refused, 5xx, broken stream
+│   ├── EngineFailed       it answered that it failed: 5xx
 │   ├── EngineTimeout      no connection, no first token, or silence in the middle
 │   │   └── AnswerTimeout  it took the request and did not finish: another replica would not either
 │   └── EngineBusy         429 or 503: the engine is up and full
@@ -25,6 +26,10 @@ class EngineUnavailable(EngineError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class EngineFailed(EngineUnavailable):
+    """It answered 5xx, for this request at least."""
 
 
 class EngineTimeout(EngineUnavailable):

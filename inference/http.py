@@ -14,6 +14,7 @@ from inference.errors import (
     ContextTooLong,
     EngineBusy,
     EngineError,
+    EngineFailed,
     EngineRejected,
     EngineTimeout,
     EngineUnavailable,
@@ -55,7 +56,7 @@ def status_error(*, status: int, body: bytes, headers: Mapping[str, str], where:
     if status in (408, 504):
         return AnswerTimeout(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status >= 500:
-        return EngineUnavailable(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
+        return EngineFailed(f"{where}: HTTP {status} {detail}", retry_after=retry_after)
     if status == 404 and "model" in detail.lower():
         return UnknownModel(detail)
     if status in (400, 413, 422) and any(sign in detail.lower() for sign in _CONTEXT_SIGNS):

@@ -272,18 +272,17 @@ class AnswerService:
             run.model, begun = engine.name, False
             try:
                 client = self._registry.client(endpoint=engine)
-                async with aclosing(
-                    client.stream_chat(messages=prompt.messages, params=sampling(engine, params))
-                ) as deltas:
-                    async for delta in deltas:
-                        begun = True
-                        run.usage = before + delta.usage if delta.usage else run.usage
-                        run.finish_reason = delta.finish_reason or run.finish_reason
-                        yield delta
+                answer = client.stream_chat(messages=prompt.messages, params=sampling(engine, params))
+                with self._registry.under_way(endpoint=engine):
+                    async with aclosing(answer) as deltas:
+                        async for delta in deltas:
+                            begun = True
+                            run.usage = before + delta.usage if delta.usage else run.usage
+                            run.finish_reason = delta.finish_reason or run.finish_reason
+                            yield delta
                 return
             except EngineUnavailable as error:
                 last = error
-                self._registry.set_aside(endpoint=engine)
                 if begun:
                     break
             except EngineRejected as error:

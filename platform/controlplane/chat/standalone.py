@@ -59,7 +59,8 @@ async def _short_answer(
         async with asyncio.timeout(_REASONING_SECONDS if thinks else _SECONDS):
             client = registry.client(endpoint=engine)
             params = {"temperature": 0.6 if thinks else 0, "max_tokens": limit}
-            return await client.chat(messages=messages, params=params)
+            with registry.under_way(endpoint=engine):
+                return await client.chat(messages=messages, params=params)
     except (EngineError, TimeoutError) as error:
         log.info("a follow-up was not rewritten: %s", error)
         return None

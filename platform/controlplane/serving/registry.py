@@ -7,7 +7,8 @@ again when somebody needs it. Nothing here is stored: the setting is the truth, 
 import asyncio
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -21,8 +22,10 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.core.problems import NotFound, Unavailable
 from inference.client import EngineClient, EngineTimeouts
 from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
-from inference.errors import EngineError, EngineUnavailable
+from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.gateway.upstream import UpstreamLimits, UpstreamPool
+from inference.router.candidate import Candidate
+from inference.router.router import Router
 
 State = Literal["ready", "down", "unknown"]
 
@@ -30,7 +33,6 @@ RETRY_SECONDS = 5.0
 _DISCOVERED_SECONDS = 60.0
 _STATE_SECONDS = 30.0
 _PROBE_SECONDS = 20.0
-_SET_ASIDE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,7 @@ class Registry:
         self._discovered: dict[str, _Discovery] = {}
         self._states: dict[tuple[str, str], tuple[State, float]] = {}
         self._since: dict[tuple[str, str], tuple[State, datetime]] = {}
-        self._set_aside: dict[tuple[str, str], float] = {}
-        self._turn = 0
+        self.router = Router()
         self._index: _Index | None = None
         self._asking: set[asyncio.Task[None]] = set()
         # A pool of connections belongs to the event loop that opened it.
@@ -111,17 +112,17 @@ class Registry:
         endpoints = [endpoint for endpoint in await self.endpoints() if endpoint.kind == kind]
         named = [e for e in endpoints if e.name == name] or [e for e in endpoints if name in e.routes]
         if named:
-            return self._in_turn(named)
+            return self._ordered(named)
         if await self.is_silent():
             raise engine_unavailable()
         raise model_not_found(name=name, known=await self.names(kind=kind))
 
-    def known(self, *, name: str, kind: EngineKind = "chat") -> list[EngineEndpoint]:
-        """As `find`, from memory and asking nobody; empty where that does not tell."""
+    def known(self, *, name: str, kind: EngineKind = "chat") -> Sequence[EngineEndpoint]:
+        """As `find`, from memory, asking nobody and in no order; empty where that does not tell."""
         index = self._index
         if index is None or index.until <= time.monotonic():
             index = self._index = self._indexed()
-        return self._in_turn(index.replicas.get((kind, name), ()))
+        return index.replicas.get((kind, name), ())
 
     def _indexed(self) -> "_Index":
         """By deployment and by route, as far as engines have said what they serve. Others are asked meanwhile."""
@@ -159,7 +160,7 @@ class Registry:
         served = [e for e in chat if e.name == route] or [e for e in chat if route in e.routes] or chat
         if not served and self.configured:
             raise engine_unavailable(kept=True)
-        return self._in_turn(served)
+        return self._ordered(served, kept=True)
 
     def client(self, *, endpoint: EngineEndpoint) -> EngineClient:
         """A client on the running event loop's connections."""
@@ -179,11 +180,17 @@ class Registry:
             found = self._pools[loop] = UpstreamPool(limits=limits)
         return found
 
-    def set_aside(self, *, endpoint: EngineEndpoint) -> None:
-        """It just failed: for a few seconds other replicas come first."""
-        key = (endpoint.base_url, endpoint.model)
-        self._set_aside[key] = time.monotonic() + _SET_ASIDE_SECONDS
-        self._saw(key, "down")
+    @contextmanager
+    def under_way(self, *, endpoint: EngineEndpoint) -> Iterator[Candidate]:
+        """Around one request to it: others are sent elsewhere while it is busy, or after it failed."""
+        candidate = self.router.candidate(endpoint=endpoint)
+        try:
+            with self.router.under_way(candidate=candidate):
+                yield candidate
+        except EngineUnavailable as error:
+            if not isinstance(error, AnswerTimeout):
+                self._saw((endpoint.base_url, endpoint.model), "down")
+            raise
 
     async def deployments(self, *, anew: bool = False) -> list[Deployment]:
         """Every deployment with its state, found by a real request at most every half minute, or every few seconds if `anew`.
@@ -267,14 +274,12 @@ class Registry:
         groups = await asyncio.gather(*(self._resolved(endpoint) for endpoint in self._given))
         return any(not group for group in groups)
 
-    def _in_turn(self, endpoints: Sequence[EngineEndpoint]) -> list[EngineEndpoint]:
-        if len(endpoints) < 2:
-            return list(endpoints)
-        self._turn += 1
-        start = self._turn % max(1, len(endpoints))
-        rotated = [*endpoints[start:], *endpoints[:start]]
-        now = time.monotonic()
-        return sorted(rotated, key=lambda e: self._set_aside.get((e.base_url, e.model), 0.0) > now)
+    def _ordered(self, endpoints: Sequence[EngineEndpoint], *, kept: bool = False) -> list[EngineEndpoint]:
+        """The one to try first at the front. Raises Unavailable when all of them are left alone for now."""
+        order = self.router.order(endpoints=endpoints)
+        if endpoints and not order:
+            raise engine_unavailable(kept=kept, retry_after=self.router.pause(endpoints=endpoints))
+        return [candidate.endpoint for candidate in order]
 
     async def _state(self, endpoint: EngineEndpoint, lasting: float = 0.0) -> State:
         """What was seen before counts while it is good for more than `lasting` seconds."""

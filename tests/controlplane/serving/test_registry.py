@@ -1,6 +1,7 @@
 """Engines that come, go and fail."""
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -8,6 +9,7 @@ from controlplane.core.problems import NotFound, Unavailable
 from controlplane.serving.registry import Registry
 from inference.client import EngineTimeouts
 from inference.endpoints import parse_endpoints
+from inference.errors import EngineUnavailable
 from tests.controlplane.api.openai.conftest import Bank, Served, configure
 from tests.fakes.engine import Answer, FakeEngine
 
@@ -47,7 +49,8 @@ async def test_replicas_take_turns_and_a_failed_one_comes_last() -> None:
     firsts = {(await registry.find(name="m"))[0].base_url for _ in range(4)}
     assert firsts == {"http://a/v1", "http://b/v1"}
     failed = (await registry.find(name="m"))[0]
-    registry.set_aside(endpoint=failed)
+    with suppress(EngineUnavailable), registry.under_way(endpoint=failed):
+        raise EngineUnavailable("refused")
     assert [(await registry.find(name="m"))[-1] for _ in range(4)] == [failed] * 4
 
 

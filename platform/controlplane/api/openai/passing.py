@@ -13,6 +13,8 @@ from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.gateway.normalise import StreamNormaliser, forwarded_body, normalise_whole
 from inference.gateway.target import target_of
 from inference.gateway.upstream import Exchange
+from inference.router.affinity import prefix_of
+from inference.router.candidate import Candidate
 from inference.traits import preopens_reasoning
 
 
@@ -44,13 +46,17 @@ class Passing:
     async def run(self, *, replicas: Sequence[EngineEndpoint]) -> None:
         """Raises the EngineError family, before the response begins or in the middle of it."""
         failure: EngineError | None = None
-        for engine in replicas:
-            self._meter.dispatch(deployment=engine.name)
+        router = self._registry.router
+        prefix = prefix_of(body=self._passage.body) if len(replicas) > 1 else b""
+        order = router.order(endpoints=replicas, prefix=prefix)
+        for candidate in order:
+            self._meter.dispatch(deployment=candidate.endpoint.name)
             try:
-                if self._passage.streamed:
-                    await self._stream(engine)
-                else:
-                    await self._whole(engine)
+                with self._registry.under_way(endpoint=candidate.endpoint):
+                    if self._passage.streamed:
+                        await self._stream(candidate)
+                    else:
+                        await self._whole(candidate.endpoint)
                 return
             except EngineError as error:
                 failure = error
@@ -61,8 +67,7 @@ class Passing:
                     or isinstance(error, AnswerTimeout)
                 ):
                     raise
-                self._registry.set_aside(endpoint=engine)
-        raise failure or engine_unavailable()
+        raise failure or engine_unavailable(retry_after=router.pause(endpoints=replicas))
 
     async def _whole(self, engine: EngineEndpoint) -> None:
         limits = self._pool.limits
@@ -81,8 +86,8 @@ class Passing:
         self._meter.settle(outcome="given")
         await self._reply.json(answer)
 
-    async def _stream(self, engine: EngineEndpoint) -> None:
-        limits, reply = self._pool.limits, self._reply
+    async def _stream(self, candidate: Candidate) -> None:
+        engine, limits, reply = candidate.endpoint, self._pool.limits, self._reply
         exchange = await self._send(
             engine, within=limits.first_token, limit=f"no first token in {limits.first_token:g} s"
         )
@@ -97,7 +102,9 @@ class Passing:
                 events = normaliser.feed(data)
                 self._meter.counted(usage=normaliser.usage, pieces=normaliser.pieces)
                 if events:
-                    self._answered = True
+                    if not self._answered:
+                        self._answered = True
+                        candidate.breaker.succeeded()
                     await reply.events(events)
                     exchange.expect(within=limits.idle, limit=f"silent for {limits.idle:g} s")
             last = normaliser.finish()

@@ -3,6 +3,7 @@
 import json
 import math
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -166,7 +167,9 @@ def test_an_engine_that_is_slow_is_neither_set_aside_nor_asked_twice(
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "在吗"}])
     assert len(engine.requests) == 1
-    assert not registry()._set_aside
+    (endpoint, _other) = registry().known(name="m")
+    breaker = registry().router.candidate(endpoint=endpoint).breaker
+    assert not breaker.is_suspect(now=time.monotonic())
 
 
 def raw(platform: Served, bank: Bank, path: str, body: Any) -> httpx.Response:

@@ -1,0 +1,81 @@
+"""The replicas of this process's view, and what happens on them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from inference.endpoints import EngineEndpoint
+from inference.errors import AnswerTimeout, EngineBusy, EngineError, EngineFailed, EngineUnavailable
+from inference.router.candidate import Candidate
+from inference.router.choice import ordered
+
+
+class Router:
+    """Of one event loop. Replicas are known by address and model; one that is asked for is remembered with its history."""
+
+    def __init__(self) -> None:
+        self._candidates: dict[tuple[str, str], Candidate] = {}
+        self._turn = 0
+
+    def candidate(self, *, endpoint: EngineEndpoint) -> Candidate:
+        """The replica at that endpoint."""
+        key = (endpoint.base_url, endpoint.model)
+        found = self._candidates.get(key)
+        if found is None:
+            found = self._candidates[key] = Candidate(endpoint=endpoint)
+        elif found.endpoint is not endpoint:
+            found.endpoint = endpoint
+        return found
+
+    def keep(self, *, endpoints: Sequence[EngineEndpoint]) -> None:
+        """Forget all others, but for those that still have requests under way."""
+        kept = {(endpoint.base_url, endpoint.model) for endpoint in endpoints}
+        self._candidates = {
+            key: candidate
+            for key, candidate in self._candidates.items()
+            if key in kept or candidate.outstanding
+        }
+
+    def order(self, *, endpoints: Sequence[EngineEndpoint], prefix: bytes = b"") -> list[Candidate]:
+        """The replicas to try, the best one first. See ``choice.ordered``."""
+        candidates = [self.candidate(endpoint=endpoint) for endpoint in endpoints]
+        self._turn += 1
+        return ordered(candidates=candidates, prefix=prefix, turn=self._turn, now=time.monotonic())
+
+    def pause(self, *, endpoints: Sequence[EngineEndpoint]) -> float:
+        """Seconds until one of them may be tried, when all of them are left alone."""
+        now = time.monotonic()
+        pauses = [self.candidate(endpoint=each).breaker.pause(now=now) for each in endpoints]
+        return min(pauses, default=0.0)
+
+    @contextmanager
+    def under_way(self, *, candidate: Candidate) -> Iterator[None]:
+        """Around one request to the replica: it counts as its load, and how it ends as its health.
+
+        A refusal is an answer, and so is an engine's word that it is full; a client that hangs up tells nothing.
+        """
+        breaker = candidate.breaker
+        breaker.sent(now=time.monotonic())
+        candidate.outstanding += 1
+        try:
+            yield
+        except EngineBusy:
+            breaker.succeeded()
+            raise
+        except AnswerTimeout:  # it is slow, not broken
+            raise
+        except EngineFailed:
+            breaker.faltered(now=time.monotonic())
+            raise
+        except EngineUnavailable:
+            breaker.failed(now=time.monotonic())
+            raise
+        except EngineError:
+            breaker.succeeded()
+            raise
+        else:
+            breaker.succeeded()
+        finally:
+            candidate.outstanding -= 1
