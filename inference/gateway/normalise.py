@@ -31,13 +31,22 @@ class StreamNormaliser:
     """One stream. Feed what comes from the engine; what is returned goes to the client.
 
     ``model`` is the name that the client asked for. ``wants_usage``: the client asked for the chunk of usage at the end.
-    ``preopened``: the text begins inside the reasoning. After the stream ``usage`` is what the engine counted, or None;
-    ``pieces`` and ``reasoning_pieces`` count the deltas that carried text, the best guess of tokens where nothing else is
-    known.
+    ``preopened``: the text begins inside the reasoning. ``told`` goes to the client as ``karez`` with the end of the answer.
+    After the stream ``usage`` is what the engine counted, or None; ``pieces`` and ``reasoning_pieces`` count the deltas that
+    carried text, the best guess of tokens where nothing else is known.
     """
 
-    def __init__(self, *, where: str, model: str, wants_usage: bool, preopened: bool) -> None:
+    def __init__(
+        self,
+        *,
+        where: str,
+        model: str,
+        wants_usage: bool,
+        preopened: bool,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
         self._where = where
+        self._told = told
         self._model = model
         self._wants_usage = wants_usage
         self._preopened = preopened
@@ -85,6 +94,8 @@ class StreamNormaliser:
         for choice in choices or ():
             self._choice(choice)
         self._learn(chunk.get("model"))
+        if self._told is not None and self.complete:
+            chunk["karez"], self._told = self._told, None
         chunk["model"] = self._model
         return b"data: %b\n\n" % orjson.dumps(chunk)
 

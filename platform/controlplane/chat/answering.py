@@ -45,6 +45,7 @@ from controlplane.serving.registry import Registry, engine_unavailable
 from inference.client import Delta
 from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
+from inference.router.question import AUTO, route_of
 from rag.answering import (
     AnswerComposer,
     Prompt,
@@ -174,7 +175,10 @@ class AnswerService:
                 return await self._registry.find(name=received.route)
             except Unavailable as error:
                 raise engine_unavailable(kept=True) from error
-        return await self._registry.find_for_route(route=received.route)
+        route = received.route
+        if route == AUTO:
+            route = route_of(body={"prompt": received.text}).route
+        return await self._registry.find_for_route(route=route)
 
     async def _judged(
         self, run: Run, engines: Sequence[EngineEndpoint], found: SearchOutcome

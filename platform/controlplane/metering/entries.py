@@ -49,7 +49,8 @@ def admission_note(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
     """A request as it came in. `call` is the path below /v1, `model` the name that was asked for, `end_user` what the client
-    says of its own user. `department_id` is the key's; None for a person.
+    says of its own user. `department_id` is the key's; None for a person. `route` and `route_reason`: what was chosen for a
+    request that left the choice of the model to the platform, and why.
     `is_audited`: the trail is written by who answers it."""
 
     id: UUID
@@ -62,6 +63,8 @@ class Admission:
     is_streamed: bool
     admitted_at: datetime
     is_audited: bool = False
+    route: str = ""
+    route_reason: str = ""
 
     def noted(self) -> dict[str, Any]:
         return admission_note(
@@ -90,6 +93,8 @@ class Admission:
             is_streamed=note["streamed"],
             admitted_at=datetime.fromtimestamp(note["at"], UTC),
             is_audited=note["audited"],
+            route=note.get("route", ""),
+            route_reason=note.get("route_reason", ""),
         )
 
 

@@ -108,6 +108,8 @@ def _row(entry: Entry, department_id: UUID) -> LedgerEntry:
         end_user=admission.end_user,
         call=admission.call,
         model=admission.model,
+        route=admission.route,
+        route_reason=admission.route_reason,
         is_streamed=admission.is_streamed,
         admitted_at=admission.admitted_at,
         **given,
@@ -126,5 +128,6 @@ def _record(row: LedgerEntry) -> None:
         engine=row.deployment,
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
+        **({"route": row.route, "route_reason": row.route_reason} if row.route else {}),
         **({"reason": row.code} if row.code else {}),
     )

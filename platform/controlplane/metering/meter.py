@@ -65,12 +65,15 @@ class Meter:
         self._first_token_ms: int | None = None
         self._settled = False
 
-    def dispatch(self, *, deployment: str) -> None:
-        """An engine is about to get it: from here on it is in the journal, whatever happens.
+    def dispatch(self, *, deployment: str, route: str = "", reason: str = "") -> None:
+        """An engine is about to get it: from here on it is in the journal, whatever happens. `route` and `reason`: what was
+        chosen for a request that left it open.
 
         Raises Unavailable when the journal takes no more.
         """
         self._deployment = deployment
+        if route:
+            self._note["route"], self._note["route_reason"] = route, reason
         if self._slot is not None:
             return
         self._note["deployment"] = deployment

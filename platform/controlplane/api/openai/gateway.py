@@ -32,7 +32,7 @@ from controlplane.api.openai.errors import (
     scope_missing,
 )
 from controlplane.api.openai.languages import language_of
-from controlplane.api.openai.names import replicas_of
+from controlplane.api.openai.names import way_of
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.replies import Reply, header
 from controlplane.api.openai.streaming import ClientGone
@@ -151,11 +151,11 @@ class Gateway:
             streamed=streamed,
             wants_usage=streamed and getattr(asked, "wants_usage", False),
         )
-        replicas = await replicas_of(engines, name=asked.model, kind=call.kind, principal=principal)
+        way = await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent)
         reply.watch()
         if streamed:
             reply.stream()
-        await Passing(registry=engines, passage=passage, reply=reply, meter=meter).run(replicas=replicas)
+        await Passing(registry=engines, passage=passage, reply=reply, meter=meter).run(way=way)
 
 
 def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:

@@ -1,6 +1,8 @@
 """The names that a request may call a model by, and who answers to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -12,6 +14,33 @@ from controlplane.documents.embedding import embedding_client
 from controlplane.identity.principal import Principal
 from controlplane.serving.registry import Registry, model_not_found, registry
 from inference.endpoints import EngineEndpoint, EngineKind
+from inference.router.question import AUTO, ROUTES, route_of
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Who answers a request. `route` and `reason`: what was chosen for one that left the choice open, and why."""
+
+    replicas: Sequence[EngineEndpoint]
+    route: str = ""
+    reason: str = ""
+
+
+async def way_of(
+    engines: Registry, *, name: str, kind: EngineKind, principal: Principal, body: Mapping[str, Any]
+) -> Way:
+    """As `replicas_of`; `auto` goes by the question. Where only the other kind of model is served, that one answers
+    (`only`)."""
+    if name == AUTO and kind == "chat":
+        choice = route_of(body=body)
+        if found := engines.known(name=choice.route):
+            return Way(found, choice.route, choice.reason)
+        served = await engines.names()
+        for route in sorted(ROUTES, key=lambda route: route != choice.route):
+            if route in served:
+                reason = choice.reason if route == choice.route else "only"
+                return Way(await engines.find(name=route), route, reason)
+    return Way(await replicas_of(engines, name=name, kind=kind, principal=principal))
 
 
 async def replicas_of(

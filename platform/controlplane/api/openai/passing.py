@@ -1,10 +1,12 @@
 """Requests that go to an engine as they are: only the reasoning is put where every client finds it, and the model goes by the
 name that was asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from controlplane.api.openai.names import Way
 from controlplane.api.openai.replies import Reply
 from controlplane.metering.meter import Meter
 from controlplane.serving.registry import Registry, engine_unavailable
@@ -42,15 +44,18 @@ class Passing:
         self._reply = reply
         self._meter = meter
         self._answered = False
+        self._told: Mapping[str, str] = {}
 
-    async def run(self, *, replicas: Sequence[EngineEndpoint]) -> None:
+    async def run(self, *, way: Way) -> None:
         """Raises the EngineError family, before the response begins or in the middle of it."""
         failure: EngineError | None = None
         router = self._registry.router
-        prefix = prefix_of(body=self._passage.body) if len(replicas) > 1 else b""
-        order = router.order(endpoints=replicas, prefix=prefix)
+        prefix = prefix_of(body=self._passage.body) if len(way.replicas) > 1 else b""
+        order = router.order(endpoints=way.replicas, prefix=prefix)
         for candidate in order:
-            self._meter.dispatch(deployment=candidate.endpoint.name)
+            self._told = told_of(way, candidate.endpoint)
+            self._reply.tell(headers_of(self._told))
+            self._meter.dispatch(deployment=candidate.endpoint.name, route=way.route, reason=way.reason)
             try:
                 with self._registry.under_way(endpoint=candidate.endpoint):
                     if self._passage.streamed:
@@ -67,7 +72,7 @@ class Passing:
                     or isinstance(error, AnswerTimeout)
                 ):
                     raise
-        raise failure or engine_unavailable(retry_after=router.pause(endpoints=replicas))
+        raise failure or engine_unavailable(retry_after=router.pause(endpoints=way.replicas))
 
     async def _whole(self, engine: EngineEndpoint) -> None:
         limits = self._pool.limits
@@ -82,6 +87,8 @@ class Passing:
             model=self._passage.model,
             preopened=preopens_reasoning(endpoint=engine),
         )
+        if len(self._told) > 1:
+            answer["karez"] = self._told
         self._meter.counted(usage=usage, pieces=0)
         self._meter.settle(outcome="given")
         await self._reply.json(answer)
@@ -96,6 +103,7 @@ class Passing:
             model=self._passage.model,
             wants_usage=self._passage.wants_usage,
             preopened=preopens_reasoning(endpoint=engine),
+            told=self._told if len(self._told) > 1 else None,
         )
         try:
             while data := await exchange.read():
@@ -121,3 +129,17 @@ class Passing:
         return await self._pool.send(
             target=target_of(endpoint=engine), path=passage.path, body=body, within=within, limit=limit
         )
+
+
+def told_of(way: Way, engine: EngineEndpoint) -> dict[str, str]:
+    """What the client is told of who answered: `deployment`, and for a choice that was left open `route` and `reason`."""
+    if not way.route:
+        return {"deployment": engine.name}
+    return {"deployment": engine.name, "route": way.route, "reason": way.reason}
+
+
+def headers_of(told: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The same for who does not read the body. Names may have any characters, headers may not."""
+    return [
+        (b"x-karez-" + name.encode(), quote(value, safe=" :/@+").encode()) for name, value in told.items()
+    ]

@@ -36,6 +36,11 @@ class Reply:
         self._sign: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._gone = False
+        self._told: list[tuple[bytes, bytes]] = []
+
+    def tell(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Headers of the response, in the place of those told before. Too late once it has begun."""
+        self._told = headers
 
     @property
     def begun(self) -> bool:
@@ -83,7 +88,7 @@ class Reply:
         """The whole response."""
         payload = orjson.dumps(content)
         given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        head = [_JSON, (b"content-length", b"%d" % len(payload)), *given]
+        head = [_JSON, (b"content-length", b"%d" % len(payload)), *given, *self._told]
         self._begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": head})
         await self._send({"type": "http.response.body", "body": payload})
@@ -130,7 +135,9 @@ class Reply:
 
     async def _begin(self) -> None:
         self._begun = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+        await self._send(
+            {"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS, *self._told]}
+        )
 
     def _arm(self, seconds: float) -> None:
         self._due = self._loop.time() + seconds
