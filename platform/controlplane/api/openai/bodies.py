@@ -1,7 +1,6 @@
 """What clients send, read and checked."""
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -116,36 +115,6 @@ class RerankRequest(_Open):
     query: str
     documents: list[str | dict[str, Any]] = Field(min_length=1, max_length=1000)
     top_n: int | None = Field(default=None, ge=1)
-
-
-# What steers an engine and the others it works with, not the answer: whose turn it is, which cache is read, which host is
-# called, which template runs. vLLM's, SGLang's and llama.cpp's.
-_INTERNAL_NAMES = """
-add_generation_prompt add_special_tokens bootstrap_host bootstrap_port bootstrap_room cache_prompt cache_salt
-chat_template continue_final_message custom_logit_processor data_parallel_rank documents extra_args id_slot
-kv_transfer_params logits_processors lora lora_path lora_request media_io_kwargs mm_processor_kwargs priority
-prompt_embeds prompt_logprobs request_id return_token_ids rid session_params slot_id use_beam_search
-vllm_xargs
-"""
-_INTERNAL = frozenset(_INTERNAL_NAMES.split())
-
-
-def check_parameters(*, sent: Mapping[str, Any], own: frozenset[str] = frozenset()) -> None:
-    """Raise InvalidInput for a field that only the platform may set at an engine; ``own`` are a call's own fields."""
-    if _INTERNAL.isdisjoint(sent):  # nearly always
-        return
-    for name, value in sent.items():
-        if name in _INTERNAL - own and value is not None:
-            raise unsupported(name)
-
-
-def unsupported(field: str) -> InvalidInput:
-    return InvalidInput(
-        code="unsupported_parameter",
-        field=field,
-        detail=_("“%(field)s” cannot be set here.") % {"field": field},
-        remedy=_("Leave it out."),
-    )
 
 
 async def read_body(request: Request, shape: type[M]) -> tuple[M, dict[str, Any]]:

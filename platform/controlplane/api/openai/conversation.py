@@ -5,7 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from controlplane.api.openai.bodies import ChatMessage, ChatRequest, Draft, KarezOptions, unsupported
+from controlplane.api.openai.bodies import ChatMessage, ChatRequest, Draft, KarezOptions
+from controlplane.api.openai.parameters import unsupported
 from controlplane.chat.questions import Question, Trial
 from controlplane.core.problems import InvalidInput
 from controlplane.identity.principal import Principal

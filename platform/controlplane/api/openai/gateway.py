@@ -20,7 +20,6 @@ from controlplane.api.openai.bodies import (
     CompletionRequest,
     EmbeddingRequest,
     RerankRequest,
-    check_parameters,
     invalid,
 )
 from controlplane.api.openai.conversation import ASSISTANT_PREFIX, check_messages
@@ -31,8 +30,10 @@ from controlplane.api.openai.errors import (
     problem_of,
     scope_missing,
 )
+from controlplane.api.openai.fitting import with_room
 from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.names import way_of
+from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.replies import Reply, header
 from controlplane.api.openai.streaming import ClientGone
@@ -43,18 +44,18 @@ from controlplane.identity.principal import Principal
 from controlplane.metering.meter import Meter
 from controlplane.serving.registry import registry
 from inference.endpoints import EngineKind
+from inference.router.affinity import prefix_of
 
 Asked = ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that an engine answers. `own`: fields that belong to it and may not be set at others."""
+    """A call that an engine answers."""
 
     path: str
     shape: type[Asked]
     kind: EngineKind
-    own: frozenset[str] = frozenset()
 
 
 CALLS = {
@@ -63,7 +64,7 @@ CALLS = {
         Call("chat/completions", ChatRequest, "chat"),
         Call("completions", CompletionRequest, "chat"),
         Call("embeddings", EmbeddingRequest, "embedding"),
-        Call("rerank", RerankRequest, "rerank", frozenset({"documents"})),
+        Call("rerank", RerankRequest, "rerank"),
     )
 }
 
@@ -117,9 +118,11 @@ class Gateway:
                 await self.behind(scope, _again(raw, receive), send)
                 return
             meter = _meter(call, sent, principal)
-            await self._passed(call, sent, principal, reply, meter)
+            await self._passed(call, sent, len(raw), principal, reply, meter)
         except (ClientGone, asyncio.CancelledError):
-            (meter or _meter(call, sent, principal)).settle(outcome="stopped")
+            (meter or _meter(call, sent, principal)).settle(
+                outcome="stopped", code="client_too_slow" if reply.too_slow else ""
+            )
             raise
         except Exception as error:
             problem = problem_of(error)
@@ -139,19 +142,22 @@ class Gateway:
         return principal
 
     async def _passed(
-        self, call: Call, sent: dict[str, Any], principal: Principal, reply: Reply, meter: Meter
+        self, call: Call, sent: dict[str, Any], size: int, principal: Principal, reply: Reply, meter: Meter
     ) -> None:
         asked = _checked(call, sent)
         engines = registry()
         streamed = bool(getattr(asked, "stream", False))
+        way = await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent)
+        if call.kind == "chat":
+            way = way.to(with_room(replicas=way.replicas, body=sent, size=size))
         passage = Passage(
             path=call.path,
-            body={name: value for name, value in sent.items() if name != "karez"},
+            body=passed_on(call=call.path, sent=sent),
             model=asked.model,
             streamed=streamed,
             wants_usage=streamed and getattr(asked, "wants_usage", False),
+            prefix=prefix_of(body=sent) if len(way.replicas) > 1 else b"",
         )
-        way = await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent)
         reply.watch()
         if streamed:
             reply.stream()
@@ -177,7 +183,7 @@ def _checked(call: Call, sent: dict[str, Any]) -> Asked:
         raise invalid(error) from error
     if isinstance(asked, ChatRequest):
         check_messages(asked)
-    check_parameters(sent=sent, own=call.own)
+    check_parameters(call=call.path, sent=sent)
     return asked
 
 

@@ -1,8 +1,8 @@
 """The names that a request may call a model by, and who answers to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from django.conf import settings
 
@@ -24,6 +24,10 @@ class Way:
     replicas: Sequence[EngineEndpoint]
     route: str = ""
     reason: str = ""
+
+    def to(self, replicas: Sequence[EngineEndpoint]) -> Self:
+        """To some of them."""
+        return self if replicas is self.replicas else replace(self, replicas=replicas)
 
 
 async def way_of(

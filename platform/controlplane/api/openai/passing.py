@@ -15,20 +15,20 @@ from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.gateway.normalise import StreamNormaliser, forwarded_body, normalise_whole
 from inference.gateway.target import target_of
 from inference.gateway.upstream import Exchange
-from inference.router.affinity import prefix_of
 from inference.router.candidate import Candidate
 from inference.traits import preopens_reasoning
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way: where to, and under which name the client knows the model."""
+    """One request on its way: where to, under which name the client knows the model, and what it begins with (`prefix_of`)."""
 
     path: str
     body: Mapping[str, Any]
     model: str
     streamed: bool = False
     wants_usage: bool = False
+    prefix: bytes = b""
 
 
 class Passing:
@@ -50,8 +50,7 @@ class Passing:
         """Raises the EngineError family, before the response begins or in the middle of it."""
         failure: EngineError | None = None
         router = self._registry.router
-        prefix = prefix_of(body=self._passage.body) if len(way.replicas) > 1 else b""
-        order = router.order(endpoints=way.replicas, prefix=prefix)
+        order = router.order(endpoints=way.replicas, prefix=self._passage.prefix)
         for candidate in order:
             self._told = told_of(way, candidate.endpoint)
             self._reply.tell(headers_of(self._told))

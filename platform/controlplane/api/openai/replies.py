@@ -17,6 +17,8 @@ from controlplane.api.openai.streaming import (
 )
 from controlplane.core.problems import Problem
 
+# A client that takes nothing of its answer for so long holds up an engine's slot for nobody.
+SLOW_CLIENT_SECONDS = 60.0
 # A client that hangs up is noticed so much later at most.
 WATCH_AFTER_SECONDS = 0.05
 _JSON = (b"content-type", b"application/json")
@@ -30,7 +32,10 @@ class Reply:
         self._send = send
         self._begun = False
         self._busy = False
+        self._busy_since = 0.0
         self._due = 0.0
+        self._task: asyncio.Task[Any] | None = None
+        self.too_slow = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._sign: asyncio.Task[None] | None = None
@@ -73,9 +78,9 @@ class Reply:
 
         The watching begins a moment later: what is answered at once needs none.
         """
-        task = asyncio.current_task()
-        if task is not None:
-            self._watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, task)
+        self._task = asyncio.current_task()
+        if self._task is not None:
+            self._watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, self._task)
 
     @property
     def hung_up(self) -> bool:
@@ -110,12 +115,13 @@ class Reply:
         self._arm(GRACE_SECONDS)
 
     async def events(self, data: bytes) -> None:
-        """A part of the stream. Waits while the client reads more slowly than the engine writes."""
+        """A part of the stream. Waits while the client reads more slowly than the engine writes; one that reads nothing for
+        SLOW_CLIENT_SECONDS is given up, as if it had hung up (`too_slow`)."""
         if self._sign is not None:
             await self._sign
         if not self._begun:
             await self._begin()
-        self._busy = True
+        self._busy, self._busy_since = True, self._loop.time()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         self._busy = False
         self._due = self._loop.time() + KEEP_ALIVE_SECONDS
@@ -152,10 +158,22 @@ class Reply:
     def _look(self) -> None:
         loop = self._loop
         self._timer = None
+        if self._busy and loop.time() - self._busy_since > SLOW_CLIENT_SECONDS:
+            self._give_up()
+            return
         if not self._busy and self._due <= loop.time():
             self._sign = asyncio.ensure_future(self._sign_of_life())
             self._due = loop.time() + KEEP_ALIVE_SECONDS
         self._timer = loop.call_at(max(self._due, loop.time() + 1.0), self._look)
+
+    def _give_up(self) -> None:
+        self.too_slow = self._gone = True
+        if self._task is not None:
+            self._task.cancel()
+        # What waits to be sent would keep a connection that is only closed.
+        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
 
     async def _sign_of_life(self) -> None:
         try:
