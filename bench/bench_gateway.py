@@ -14,6 +14,7 @@ import datetime as dt
 import json
 import os
 import platform
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from deploy.embedded.ports import LOOPBACK, find_free, is_free  # noqa: E402
+from deploy.embedded.ports import LOOPBACK, find_free  # noqa: E402
 
 RESULT = ROOT / "bench/results/gateway.json"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,6 +41,8 @@ SERIES: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("long", 16, 600, ("--prompt", "200000")),
     ("streams", 64, 128, ("--stream", "--model", "bench-64-20")),
 )
+# Once each, through the gateway alone: many open streams, clients that leave, and whether it grows.
+MANY_STREAMS, LEAVING, LASTING = 1000, 10, 200_000
 # What takes a hundred times as long is asked a tenth.
 SLOW = {"litellm": 10}
 
@@ -81,7 +84,7 @@ class Way:
             *more,
         ]
         before = self.cpu()
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
         found: dict[str, float] = json.loads(done.stdout)
         found["cpu_ms"] = (self.cpu() - before) * 1000 / int(count)
         found["resident_mib"] = self.resident_mib()
@@ -131,7 +134,7 @@ def started(command: list[str], port: int, environment: Mapping[str, str] | None
     )
     try:
         end = time.monotonic() + START_SECONDS
-        while is_free(port=port):
+        while not _listens(port):
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{command[3:5]} does not listen on {port}")
             time.sleep(0.1)
@@ -139,6 +142,14 @@ def started(command: list[str], port: int, environment: Mapping[str, str] | None
     finally:
         process.terminate()
         process.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -239,6 +250,23 @@ def ratio(one: Way, other: Way, series: str, name: str) -> float:
     return round(statistics.median(a[name] / b[name] for a, b in pairs), 2)
 
 
+def once(own: Way, straight: Way) -> dict[str, object]:
+    """Of the gateway alone: a thousand streams at once, clients that hang up, and its memory after very many requests."""
+    streamed = ("--stream", "--model", "bench-64-20")
+    own.measure("many", MANY_STREAMS, MANY_STREAMS, streamed)
+    own.measure("leaving", LEAVING, LEAVING, (*streamed, "--leave", str(straight.port)))
+    own.measure("lasting", 64, LASTING // 10, ())
+    before = own.resident_mib()
+    own.measure("lasting", 64, LASTING, ())
+    return {
+        "open_streams": MANY_STREAMS - round(own.figures["many"][0]["failed"]),
+        "open_streams_first_p99_ms": round(own.figures["many"][0]["first_p99"]),
+        "hang_up_stops_engine_ms": round(own.figures["leaving"][0]["stopped_ms"]),
+        "hang_ups_that_reached_the_engine": round(own.figures["leaving"][0]["stopped"]),
+        "grown_mib_over_200k": round(own.resident_mib() - before, 1),
+    }
+
+
 def result_of(own: Way, straight: Way, others: list[Way], rounds: int) -> dict[str, object]:
     pieces = middle(own, "streams", "pieces") / 128
     result: dict[str, object] = {
@@ -293,6 +321,7 @@ def main() -> int:
                     way.figures.clear()
         show(ways)
         result = result_of(own, ways[0], others, given.rounds)
+        result |= once(own, ways[0])
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result))

@@ -28,7 +28,8 @@ USAGE = {
     "total_tokens": 564,
     "prompt_tokens_details": {"cached_tokens": 100},
 }
-_gone_at = 0.0
+# When clients left in the middle of a stream, by the clock of all processes.
+_gone_at: list[float] = []
 
 
 class Client(asyncio.Protocol):
@@ -48,10 +49,9 @@ class Client(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        global _gone_at
         if self._timer is not None:
             self._timer.cancel()
-            _gone_at = time.monotonic()
+            _gone_at.append(time.monotonic())
 
     def on_message_begin(self) -> None:
         self._url, self._body = b"", b""

@@ -12,6 +12,7 @@ import re
 import statistics
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -46,17 +47,23 @@ class Client(asyncio.Protocol):
         if self._done is not None and not self._done.done():
             self._done.set_exception(ConnectionError(str(exc)))
 
-    async def ask(self, request: bytes) -> None:
+    def begin(self, request: bytes) -> asyncio.Future[None]:
         self._parser = httptools.HttpResponseParser(self)
         self._first, self._rest, self._done = 0, b"", self._loop.create_future()
-        begun = time.monotonic_ns()
         self._transport.write(request)
-        await self._done
+        return self._done
+
+    async def ask(self, request: bytes) -> None:
+        begun = time.monotonic_ns()
+        await self.begin(request)
         if self._parser.get_status_code() != 200:
             self._seen.failed += 1
             return
         self._seen.total.append((time.monotonic_ns() - begun) / 1e6)
         self._seen.first.append((self._first - begun) / 1e6)
+
+    def leave(self) -> None:
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._now = time.monotonic_ns()
@@ -118,6 +125,28 @@ async def load(*, port: int, request: bytes, clients: int, requests: int) -> dic
     }
 
 
+async def leave(*, port: int, request: bytes, clients: int) -> float:
+    """Clients hang up in the middle of a stream; the moment, by the clock of all processes."""
+    loop, connected = asyncio.get_running_loop(), []
+    for _ in range(clients):
+        _transport, asking = await loop.create_connection(lambda: Client(Seen()), "127.0.0.1", port)
+        connected.append(asking)
+        asking.begin(request)
+    await asyncio.sleep(0.4)
+    begun = time.monotonic()
+    for asking in connected:
+        asking.leave()
+    await asyncio.sleep(1.0)
+    return begun
+
+
+def stopped(*, engine: int, since: float) -> dict[str, float]:
+    """How many of the engine's answers ended with their clients, and how many milliseconds later the last one did."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{engine}/gone") as answer:
+        gone = [at for at in json.load(answer)["gone_at"] if at >= since]
+    return {"stopped": len(gone), "stopped_ms": (max(gone, default=since + 9.0) - since) * 1000, "failed": 0}
+
+
 def _at(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100)[percent - 1] if len(values) > 1 else values[0]
 
@@ -132,6 +161,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--prompt", type=int, default=2000, help="characters")
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument(
+        "--leave", type=int, metavar="PORT", help="hang up, and ask the engine there when it noticed"
+    )
     given = parser.parse_args()
     request = request_of(
         port=given.port,
@@ -141,11 +173,12 @@ def main() -> int:
         streamed=given.stream,
         prompt=given.prompt,
     )
-    print(
-        json.dumps(
-            uvloop.run(load(port=given.port, request=request, clients=given.clients, requests=given.requests))
-        )
-    )
+    if given.leave:
+        moment = uvloop.run(leave(port=given.port, request=request, clients=given.clients))
+        print(json.dumps(stopped(engine=given.leave, since=moment)))
+        return 0
+    asked = load(port=given.port, request=request, clients=given.clients, requests=given.requests)
+    print(json.dumps(uvloop.run(asked)))
     return 0
 
 
