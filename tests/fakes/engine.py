@@ -104,6 +104,8 @@ class FakeEngine:
         embedding_dimension: int = 64,
         strict_models: bool = False,
         max_model_len: int | None = None,
+        metrics: str | None = None,
+        port: int = 0,
     ) -> None:
         self.answers = answers
         self.models = tuple(models)
@@ -115,7 +117,11 @@ class FakeEngine:
         self.requests: list[RecordedRequest] = []
         self._server: _PromptServer | None = None
         self._thread: threading.Thread | None = None
-        self.port = 0
+        # The text of ``/metrics``; None for an engine that has no such page. ``scrapes`` are the credentials that came.
+        self.metrics = metrics
+        self.scrapes: list[str] = []
+        # 0 until it runs, unless a port is asked for: an engine that comes back where it was.
+        self.port = port
 
     @property
     def base_url(self) -> str:
@@ -124,7 +130,11 @@ class FakeEngine:
 
     def __enter__(self) -> FakeEngine:
         config = uvicorn.Config(
-            self._application(), host="127.0.0.1", port=0, log_level="critical", timeout_graceful_shutdown=1
+            self._application(),
+            host="127.0.0.1",
+            port=self.port,
+            log_level="critical",
+            timeout_graceful_shutdown=1,
         )
         self._server = _PromptServer(config)
         self._thread = threading.Thread(target=self._server.run, name="fake-engine", daemon=True)
@@ -147,12 +157,19 @@ class FakeEngine:
         return Starlette(
             routes=[
                 Route("/health", lambda _: JSONResponse({"status": "ok"})),
+                Route("/metrics", self._metrics),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._generate, methods=["POST"]),
                 Route("/v1/completions", self._generate, methods=["POST"]),
                 Route("/v1/embeddings", self._embeddings, methods=["POST"]),
                 Route("/v1/rerank", self._rerank, methods=["POST"]),
             ]
+        )
+
+    def _metrics(self, request: Request) -> Response:
+        self.scrapes.append(request.headers.get("authorization", ""))
+        return Response(
+            self.metrics, media_type="text/plain", status_code=404 if self.metrics is None else 200
         )
 
     def _models(self, request: Request) -> Response:
