@@ -51,6 +51,8 @@ class EngineEndpoint:
     context_tokens: int | None = None
     profile: PromptProfile = "standard"
     preopened_reasoning: bool | None = None
+    # The most requests it works on at once (vLLM's max-num-seqs, for each rank); None where nobody has said.
+    capacity: int | None = None
     # Whether the setting says the kind itself: then no name of a model overrules it.
     kind_given: bool = False
 
@@ -69,7 +71,7 @@ def parse_endpoints(*, value: str, default_api_key: str = "") -> tuple[EngineEnd
     urls = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(
         EngineEndpoint(
-            name="", base_url=_checked_url(url, f"KAREZ_ENGINES[{i}]"), model="", api_key=default_api_key
+            name="", base_url=checked_url(url, f"KAREZ_ENGINES[{i}]"), model="", api_key=default_api_key
         )
         for i, url in enumerate(urls)
     )
@@ -96,7 +98,7 @@ def _from_row(row: Any, where: str, default_api_key: str) -> EngineEndpoint:
     model = _text(values, "model", where) or _text(values, "name", where)
     return EngineEndpoint(
         name=_text(values, "name", where) or model,
-        base_url=_checked_url(_text(values, "base_url", where), f"{where}.base_url"),
+        base_url=checked_url(_text(values, "base_url", where), f"{where}.base_url"),
         model=model,
         api_key=_text(values, "api_key", where) or default_api_key,
         kind=_choice(values, "kind", get_args(EngineKind), where) or guess_kind(model=model),
@@ -104,6 +106,7 @@ def _from_row(row: Any, where: str, default_api_key: str) -> EngineEndpoint:
         context_tokens=_positive(values, "context_tokens", where),
         profile=_choice(values, "profile", get_args(PromptProfile), where) or "standard",
         preopened_reasoning=_optional_bool(values, "preopened_reasoning", where),
+        capacity=_positive(values, "capacity", where),
         kind_given=values.get("kind") is not None,
     )
 
@@ -143,8 +146,11 @@ def _optional_bool(values: Mapping[str, Any], name: str, where: str) -> bool | N
     return found
 
 
-def _checked_url(url: str, where: str) -> str:
-    """The URL without its last slash, ``/v1`` added to a bare host. Messages do not repeat it."""
+def checked_url(url: str, where: str) -> str:
+    """The URL without its last slash, ``/v1`` added to a bare host.
+
+    Raises ``ValueError`` that names ``where`` and does not repeat the URL, which may hold a password.
+    """
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

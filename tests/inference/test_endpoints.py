@@ -32,6 +32,7 @@ def test_objects() -> None:
             "api_key": "own",
             "routes": ["reasoner"],
             "context_tokens": 65536,
+            "capacity": 256,
             "preopened_reasoning": False,
         },
         {"name": "bge-m3", "base_url": "http://tei:80/v1"},
@@ -44,6 +45,7 @@ def test_objects() -> None:
         api_key="own",
         routes=("reasoner",),
         context_tokens=65536,
+        capacity=256,
         preopened_reasoning=False,
     )
     assert (bge.model, bge.kind, bge.api_key, bge.profile) == ("bge-m3", "embedding", "default", "standard")
@@ -64,6 +66,7 @@ def test_objects() -> None:
         ('[{"base_url": "http://a", "kind": "speech"}]', "KAREZ_ENGINES[0].kind"),
         ('[{"base_url": "http://a", "profile": "big"}]', "KAREZ_ENGINES[0].profile"),
         ('[{"base_url": "http://a", "routes": "chat"}]', "KAREZ_ENGINES[0].routes"),
+        ('[{"base_url": "http://a", "capacity": 0}]', "KAREZ_ENGINES[0].capacity"),
         ('[{"base_url": "http://a", "context_tokens": true}]', "KAREZ_ENGINES[0].context_tokens"),
         ('[{"base_url": "http://a", "preopened_reasoning": "no"}]', "KAREZ_ENGINES[0].preopened_reasoning"),
     ],

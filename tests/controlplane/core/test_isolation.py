@@ -17,6 +17,9 @@ from tests.controlplane.core import catalogue
 GLOBAL = {
     "tenants_tenant": "the tenants themselves; policy of its own",
     "identity_user": "people may belong to several tenants; policy of its own",
+    "serving_modeldeployment": "engines serve every tenant; the platform's alone",
+    "serving_replica": "the same",
+    "serving_replicahealth": "the same",
     "django_session": "keys are unguessable and the content is signed",
     "django_migrations": "the schema's history",
     "django_content_type": "names of models",
@@ -24,7 +27,13 @@ GLOBAL = {
     "auth_group": "not used; empty",
     "auth_group_permissions": "not used; empty",
 }
-WITHOUT_TENANT_BUT_GUARDED = {"tenants_tenant", "identity_user"}
+WITHOUT_TENANT_BUT_GUARDED = {
+    "tenants_tenant",
+    "identity_user",
+    "serving_modeldeployment",
+    "serving_replica",
+    "serving_replicahealth",
+}
 
 
 @pytest.fixture
