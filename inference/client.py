@@ -19,6 +19,7 @@ from inference.messages import Completion, Delta, Message, Role, Usage
 from inference.reasoning import ReasoningSplitter
 from inference.sse import EventDecoder, EventTooLargeError
 from inference.traits import preopens_reasoning
+from inference.work import Work
 
 __all__ = ["Completion", "Delta", "EngineClient", "EngineTimeouts", "Message", "Role", "Usage"]
 
@@ -44,7 +45,7 @@ class EngineClient:
     """Talks to one endpoint; safe to share between tasks.
 
     Every method raises the ``EngineError`` family and nothing else for what the engine or the network does.
-    A given ``http`` client is shared and stays open; without one the client owns its own.
+    A given ``http`` client is shared and stays open; without one the client owns its own. ``work`` counts its requests.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class EngineClient:
         endpoint: EngineEndpoint,
         http: httpx.AsyncClient | None = None,
         timeouts: EngineTimeouts | None = None,
+        work: Work | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._work = work or Work()
         self.timeouts = timeouts or EngineTimeouts()
         self._owns_http = http is None
         # Engines are inside the walls: a proxy of the environment is for the way out.
@@ -155,6 +158,7 @@ class EngineClient:
         read = limits.whole if silent else max(limits.first_token, limits.idle)
         timeout = httpx.Timeout(limits.connect, read=read, write=30.0)
         headers = authorization(api_key=self.endpoint.api_key)
+        self._work.begun(base_url=self.endpoint.base_url)
         try:
             async with self._http.stream(
                 "POST", where, json=body, headers=headers, timeout=timeout
@@ -169,6 +173,8 @@ class EngineClient:
                 yield answer
         except httpx.HTTPError as error:
             raise transport_error(error=error, where=where) from error
+        finally:
+            self._work.ended(base_url=self.endpoint.base_url)
 
     @asynccontextmanager
     async def _first_token_limit(self, deadline: float) -> AsyncIterator[None]:

@@ -3,11 +3,12 @@
 from inference.fleet.loads import Loads
 from inference.fleet.metrics import NO_LOADS, ScrapedLoads, read_loads, scrape
 from inference.fleet.probe import Probe, ProbeOutcome, probe
-from inference.fleet.replica import Replica, replica_key
+from inference.fleet.replica import NOT_WATCHED, Replica, replica_key
 from inference.fleet.state import DEFAULT_RULES, Health, Reason, Rules, State, Wanted
 
 __all__ = [
     "DEFAULT_RULES",
+    "NOT_WATCHED",
     "NO_LOADS",
     "Health",
     "Loads",

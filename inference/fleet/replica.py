@@ -9,6 +9,8 @@ from datetime import datetime
 from inference.endpoints import EngineEndpoint
 from inference.fleet.state import NO_REASON, Reason, State
 
+NOT_WATCHED = Reason("not_watched")
+
 
 def replica_key(*, base_url: str, model: str) -> str:
     """The same for the same model on the same server, wherever it is asked: 32 hexadecimal digits."""
@@ -18,7 +20,8 @@ def replica_key(*, base_url: str, model: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Replica:
     """``id`` is the `replica_key`. ``running`` and ``waiting`` are the engine's own counts, None where it does not tell them;
-    ``capacity`` the most requests it works on at once, as far as somebody has said. ``since`` is None while nobody watches.
+    ``capacity`` the most requests it works on at once, as far as somebody has said. ``since`` is None while the watch has not
+    seen it; ``reason`` is then `NOT_WATCHED` where there is no watch at all.
     ``registered_id`` is that of the row, of one that the setting does not name."""
 
     id: str
@@ -35,5 +38,10 @@ class Replica:
 
     @property
     def takes_requests(self) -> bool:
-        """Whether new requests may go to it. One that has not been watched yet is given the benefit of the doubt."""
+        """Whether new requests may go to it."""
         return self.state not in ("draining", "failed")
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is known to answer. Where nobody watches, it is given the benefit of the doubt."""
+        return self.state in ("ready", "saturated") or self.reason is NOT_WATCHED

@@ -1,7 +1,7 @@
 """What a replica is fit for, from what is seen of it.
 
     starting ──answered──▶ ready ⇄ saturated
-        ▲                    │ misses in a row
+        ▲                    │ misses in a row (one that is starting: for too long)
         │ resumed            ▼
     draining ◀──any──     failed ──answers in a row──▶ ready
 
@@ -35,13 +35,15 @@ NO_REASON = Reason()
 @dataclass(frozen=True, slots=True)
 class Rules:
     """``misses`` in a row make it failed, ``answers`` in a row bring it back. ``kv_full`` is the share of the KV cache from
-    which it is saturated, ``kv_eased`` the one below which it no longer is. ``pressed`` scrapes in a row count, not one."""
+    which it is saturated, ``kv_eased`` the one below which it no longer is. ``pressed`` scrapes in a row count, not one.
+    One that is starting has ``start_seconds`` to load its model, whatever it misses."""
 
     misses: int = 3
     answers: int = 2
     pressed: int = 2
     kv_full: float = 0.95
     kv_eased: float = 0.85
+    start_seconds: float = 180.0
 
 
 DEFAULT_RULES = Rules()
@@ -99,7 +101,8 @@ def missed(*, health: Health, at: datetime, reason: Reason, rules: Rules = DEFAU
         return health
     if health.state == "failed":
         return replace(health, reason=reason)
-    if health.misses >= rules.misses:
+    is_loading = health.state == "starting" and (at - health.since).total_seconds() < rules.start_seconds
+    if health.misses >= rules.misses and not is_loading:
         return replace(health, state="failed", since=at, reason=reason, pressed=0)
     return replace(health, reason=reason) if health.state == "starting" else health
 

@@ -11,6 +11,7 @@ from inference.errors import EngineError, EngineTimeout, EngineUnavailable
 from inference.gateway.connection import Connection, StaleConnectionError
 from inference.gateway.target import Target, tls_context
 from inference.http import status_error
+from inference.work import Work
 
 # uvicorn, and with it vLLM, closes a connection that has been silent for five seconds.
 _KEPT_SECONDS = 4.5
@@ -85,9 +86,10 @@ class Exchange:
 
 @dataclass(slots=True)
 class UpstreamPool:
-    """Connections to all engines, of the event loop in which it is used."""
+    """Connections to all engines, of the event loop in which it is used. ``work`` counts what is under way at each."""
 
     limits: UpstreamLimits = field(default_factory=UpstreamLimits)
+    work: Work = field(default_factory=Work)
     _kept: dict[tuple[str, int, bool], list[Connection]] = field(default_factory=dict)
     in_use: int = 0
 
@@ -100,6 +102,7 @@ class UpstreamPool:
         while True:
             connection = self._idle(target) or await self._connect(target)
             self.in_use += 1
+            self.work.begun(base_url=target.base_url)
             exchange = Exchange(pool=self, target=target, connection=connection)
             try:
                 deadline = connection.loop.time() + within
@@ -117,6 +120,7 @@ class UpstreamPool:
     def give_back(self, *, target: Target, connection: Connection) -> None:
         """For ``Exchange.end``."""
         self.in_use -= 1
+        self.work.ended(base_url=target.base_url)
         reusable = connection.complete and connection.keeps_alive and connection.failure is None
         kept = self._kept.setdefault(target.address, [])
         if reusable and connection.open and not connection.pieces and len(kept) < _MOST_KEPT:

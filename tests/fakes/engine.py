@@ -148,10 +148,14 @@ class FakeEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._server is not None
-        assert self._thread is not None
-        self._server.end()
-        self._thread.join(timeout=10)
+        self.stop()
+
+    def stop(self) -> None:
+        """End it now; again is no error. With ``with`` it can be started anew, on the same port."""
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            server.end()
+            self._thread.join(timeout=10)
 
     def _application(self) -> Starlette:
         return Starlette(

@@ -12,7 +12,7 @@ from inference.fleet.replica import Replica, replica_key
 from inference.fleet.state import Health, Reason, Rules, State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-RULES = Rules(misses=3, answers=2, pressed=2)
+RULES = Rules(misses=3, answers=2, pressed=2, start_seconds=5)
 DEAD = Reason("unreachable", "refused")
 FULL, FREE = Loads(running=4, waiting=1, kv_usage=0.9), Loads(running=1, kv_usage=0.1)
 
@@ -60,10 +60,11 @@ def test_misses_in_a_row_make_it_failed_and_answers_in_a_row_bring_it_back() -> 
     assert (back.state, back.reason) == ("ready", Reason())
 
 
-def test_a_replica_that_never_answers_fails_too() -> None:
-    assert after("missed", "missed").state == "starting"
-    assert after("missed", "missed").reason == DEAD
-    assert after("missed", "missed", "missed").state == "failed"
+def test_a_replica_that_never_answers_fails_when_it_has_had_its_time() -> None:
+    assert after(*["missed"] * 4).state == "starting"
+    assert after(*["missed"] * 4).reason == DEAD
+    assert after(*["missed"] * 5).state == "failed"
+    assert after("busy", "busy", "busy", "busy", "busy", "missed", "missed").state == "starting"
 
 
 def test_it_is_saturated_when_it_stays_full_and_ready_when_it_has_room() -> None:
