@@ -21,6 +21,8 @@ _WHERE = ("host", "port", "dbname", "user", "password")
 _HOW = ("connect_timeout", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs")
 
 CREDENTIALS = "karez_credentials"
+ENGINES = "karez_engines"
+ENGINE_WORK = "karez_engine_work"
 
 
 class Changes:
@@ -29,7 +31,14 @@ class Changes:
 
     def __init__(self, *, channels: Mapping[str, Callable[[], None]]) -> None:
         self._channels = dict(channels)
+        self._told: dict[str, Callable[[str], None]] = {}
         self.connected = False
+
+    def hear(self, *, channel: str, changed: Callable[[], None], told: Callable[[str], None]) -> None:
+        """Listen on another channel, from the next connection on. A notice with words goes to `told` instead: it says what
+        there is to know, so that nobody has to read it."""
+        self._channels[channel] = changed
+        self._told[channel] = told
 
     async def run(self) -> None:
         """Listen until cancelled, through every restart of the database."""
@@ -43,7 +52,7 @@ class Changes:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        listening = await psycopg.AsyncConnection.connect(_address(), autocommit=True)
+        listening = await psycopg.AsyncConnection.connect(database_address(), autocommit=True)
         async with listening:
             for channel in self._channels:
                 await listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
@@ -52,12 +61,26 @@ class Changes:
                 changed()
             while True:
                 async for notice in listening.notifies(timeout=_LOOK_SECONDS):
-                    self._channels[notice.channel]()
+                    self._pass_on(notice.channel, notice.payload)
                 # Nothing else would tell that the server's machine is gone.
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await listening.execute("SELECT 1")
 
+    def _pass_on(self, channel: str, words: str) -> None:
+        told = self._told.get(channel)
+        if words and told is not None:
+            told(words)
+        else:
+            self._channels[channel]()
 
-def _address() -> str:
+
+def notify(*, channel: str, words: str) -> None:
+    """Tell whoever listens, when the running transaction is committed. `words` are fewer than 8,000 bytes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [channel, words])
+
+
+def database_address() -> str:
+    """For a connection of one's own, beside Django's."""
     given = connection.get_connection_params()
     return make_conninfo(**{name: given[name] for name in _WHERE + _HOW if given.get(name)})
