@@ -53,6 +53,8 @@ class Candidate:
     def told(
         self, *, state: CandidateState, running: int | None, waiting: int | None, kv_usage: float | None
     ) -> None:
-        """What the engine said of itself just now."""
+        """What the engine said of itself just now. One that is back is asked at once."""
+        if state == "ready" and self.state == "failed":
+            self.breaker.succeeded()
         self.state, self.running, self.waiting, self.kv_usage = state, running, waiting, kv_usage
         self.told_outstanding = self.outstanding

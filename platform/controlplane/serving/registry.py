@@ -1,13 +1,14 @@
-"""The engines of KAREZ_ENGINES, as they answer now.
+"""The engines of KAREZ_ENGINES and of the registry, as they answer now.
 
 A setting that gives only a URL is completed by asking the server for its models; an engine that is down at start is asked
-again when somebody needs it. Nothing here is stored: the setting is the truth, the rest is remembered for seconds.
+again when somebody needs it. Nothing here is stored: the setting and the registry (`serving.fleet`) are the truth, the rest is
+remembered for seconds.
 """
 
 import asyncio
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +21,27 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import NotFound, Unavailable
+from controlplane.serving.fleet import Fleet, fleet
+from controlplane.serving.index import ReplicaIndex, fittest, index_of
 from inference.client import EngineClient, EngineTimeouts
 from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
 from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
+from inference.fleet import Replica
 from inference.gateway.upstream import UpstreamLimits, UpstreamPool
 from inference.router.candidate import Candidate
 from inference.router.router import Router
+from inference.work import Work
 
 State = Literal["ready", "down", "unknown"]
+
+# What the watch sees, in the words of who looks for itself.
+_AS_STATE: Mapping[str, State] = {
+    "starting": "unknown",
+    "ready": "ready",
+    "saturated": "ready",
+    "draining": "ready",
+    "failed": "down",
+}
 
 RETRY_SECONDS = 5.0
 _DISCOVERED_SECONDS = 60.0
@@ -63,15 +77,22 @@ class _Discovery:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    replicas: Mapping[tuple[EngineKind, str], Sequence[EngineEndpoint]]
+    """Good until then, and while the fleet is of that generation."""
+
+    of: ReplicaIndex
     until: float
+    generation: int
 
 
 class Registry:
-    """Finds the engines that serve a name. `endpoints` is what the setting says."""
+    """Finds the engines that serve a name. `endpoints` is what the setting says; those of the fleet are added to them."""
 
-    def __init__(self, *, endpoints: Sequence[EngineEndpoint], timeouts: EngineTimeouts) -> None:
+    def __init__(
+        self, *, endpoints: Sequence[EngineEndpoint], timeouts: EngineTimeouts, fleet: Fleet | None = None
+    ) -> None:
         self._given = tuple(endpoints)
+        self._fleet = fleet or Fleet()
+        self.work = Work()
         self._timeouts = timeouts
         self._discovered: dict[str, _Discovery] = {}
         self._states: dict[tuple[str, str], tuple[State, float]] = {}
@@ -90,12 +111,18 @@ class Registry:
     @property
     def configured(self) -> bool:
         """Whether there is any engine at all."""
-        return bool(self._given)
+        return bool(self._given or self._fleet.registered)
 
     async def endpoints(self) -> tuple[EngineEndpoint, ...]:
-        """Those that are known by now, in the order of the setting."""
+        """Those that are known by now: of the setting in its order, and the registered ones."""
         found = await asyncio.gather(*(self._resolved(endpoint) for endpoint in self._given))
-        return tuple(endpoint for group in found for endpoint in group)
+        return self._with_registered(endpoint for group in found for endpoint in group)
+
+    def _with_registered(self, given: Iterable[EngineEndpoint]) -> tuple[EngineEndpoint, ...]:
+        """A model on a server that is registered and in the setting too is what the registry says of it."""
+        registered = [replica.endpoint for replica in self._fleet.registered]
+        known = {(endpoint.base_url, endpoint.model) for endpoint in registered}
+        return (*(e for e in given if (e.base_url, e.model) not in known), *registered)
 
     async def names(self, *, kind: EngineKind = "chat") -> list[str]:
         """The deployments and routes that a request may name."""
@@ -111,22 +138,64 @@ class Registry:
         """
         endpoints = [endpoint for endpoint in await self.endpoints() if endpoint.kind == kind]
         named = [e for e in endpoints if e.name == name] or [e for e in endpoints if name in e.routes]
+        if fit := self._fit(named):
+            return self._ordered(fit)
         if named:
-            return self._ordered(named)
+            raise engine_unavailable()  # all of them drain
         if await self.is_silent():
             raise engine_unavailable()
         raise model_not_found(name=name, known=await self.names(kind=kind))
 
     def known(self, *, name: str, kind: EngineKind = "chat") -> Sequence[EngineEndpoint]:
         """As `find`, from memory, asking nobody and in no order; empty where that does not tell."""
-        index = self._index
-        if index is None or index.until <= time.monotonic():
-            index = self._index = self._indexed()
-        return index.replicas.get((kind, name), ())
+        return self._current_index().fit.get((kind, name), ())
 
-    def _indexed(self) -> "_Index":
-        """By deployment and by route, as far as engines have said what they serve. Others are asked meanwhile."""
-        replicas: dict[tuple[EngineKind, str], list[EngineEndpoint]] = {}
+    def replicas(self, *, name: str, kind: EngineKind = "chat") -> Sequence[Replica]:
+        """All behind a deployment or a route, those that take no requests included, from memory and asking nobody."""
+        return self._current_index().views.get((kind, name), ())
+
+    def all_replicas(self) -> Sequence[Replica]:
+        """Of every name, as `replicas`."""
+        return self._current_index().everything
+
+    def in_flight(self, *, replica: Replica) -> int:
+        """Requests of this process that its server has not answered to their ends."""
+        return self.work.held(base_url=replica.endpoint.base_url)
+
+    def _current_index(self) -> ReplicaIndex:
+        """As far as engines have said what they serve. Others are asked meanwhile."""
+        index, generation = self._index, self._fleet.generation
+        if index is None or index.until <= time.monotonic() or index.generation != generation:
+            endpoints, lasting = self._known_endpoints()
+            of = index_of(replicas=self._views(endpoints))
+            if index is None or index.generation != generation:
+                self._tell_router(of.everything)
+            index = self._index = _Index(of, time.monotonic() + lasting, generation)
+        return index.of
+
+    def _tell_router(self, views: Sequence[Replica]) -> None:
+        """What the watch saw just now. Of what it has not seen the router goes by this process's own requests."""
+        self.router.keep(endpoints=[view.endpoint for view in views])
+        for view in views:
+            candidate = self.router.candidate(endpoint=view.endpoint)
+            candidate.capacity = view.capacity
+            candidate.told(
+                state="unknown" if view.since is None else view.state,
+                running=view.running,
+                waiting=view.waiting,
+                kv_usage=view.kv_usage,
+            )
+
+    def _views(self, endpoints: Sequence[EngineEndpoint]) -> list[Replica]:
+        registered = {replica.endpoint: replica for replica in self._fleet.registered}
+        return [self._fleet.replica(endpoint=e, registered=registered.get(e)) for e in endpoints]
+
+    def _fit(self, endpoints: Sequence[EngineEndpoint]) -> list[EngineEndpoint]:
+        """Those that may be sent a request."""
+        return [view.endpoint for view in fittest(replicas=self._views(endpoints))]
+
+    def _known_endpoints(self) -> tuple[tuple[EngineEndpoint, ...], float]:
+        """As `endpoints`, and how many seconds that is good for."""
         now, lasting = time.monotonic(), _DISCOVERED_SECONDS
         endpoints: list[EngineEndpoint] = []
         for given in self._given:
@@ -135,21 +204,20 @@ class Registry:
             if not given.model and (known is None or known.until <= now):
                 lasting = RETRY_SECONDS
                 self._ask_meanwhile(given)
-        for endpoint in endpoints:
-            replicas.setdefault((endpoint.kind, endpoint.name), []).append(endpoint)
-        named = set(replicas)
-        for endpoint in endpoints:
-            for route in endpoint.routes:
-                if (endpoint.kind, route) not in named:
-                    replicas.setdefault((endpoint.kind, route), []).append(endpoint)
-        return _Index(replicas, now + lasting)
+        return self._with_registered(endpoints), lasting
 
     def _ask_meanwhile(self, endpoint: EngineEndpoint) -> None:
+        """Nobody, where no event loop is running."""
+
         async def ask() -> None:
             await self._resolved(endpoint)
             self._index = None
 
-        task = asyncio.ensure_future(ask())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        task = loop.create_task(ask())
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
@@ -157,14 +225,17 @@ class Registry:
         """As `find`, but any chat model will do where nothing serves the route: an assistant must answer. Empty when no
         engine is configured. Raises Unavailable."""
         chat = [endpoint for endpoint in await self.endpoints() if endpoint.kind == "chat"]
-        served = [e for e in chat if e.name == route] or [e for e in chat if route in e.routes] or chat
-        if not served and self.configured:
+        served = [e for e in chat if e.name == route] or [e for e in chat if route in e.routes]
+        fit = self._fit(served) or self._fit(chat)
+        if not fit and self.configured:
             raise engine_unavailable(kept=True)
-        return self._ordered(served, kept=True)
+        return self._ordered(fit, kept=True)
 
     def client(self, *, endpoint: EngineEndpoint) -> EngineClient:
         """A client on the running event loop's connections."""
-        return EngineClient(endpoint=endpoint, http=self._connections(), timeouts=self._timeouts)
+        return EngineClient(
+            endpoint=endpoint, http=self._connections(), timeouts=self._timeouts, work=self.work
+        )
 
     def pool(self) -> UpstreamPool:
         """The running event loop's connections for what is passed on as it is."""
@@ -177,7 +248,7 @@ class Registry:
                 idle=self._timeouts.idle,
                 whole=self._timeouts.whole,
             )
-            found = self._pools[loop] = UpstreamPool(limits=limits)
+            found = self._pools[loop] = UpstreamPool(limits=limits, work=self.work)
         return found
 
     @contextmanager
@@ -193,17 +264,20 @@ class Registry:
             raise
 
     async def deployments(self, *, anew: bool = False) -> list[Deployment]:
-        """Every deployment with its state, found by a real request at most every half minute, or every few seconds if `anew`.
+        """Every deployment with its state: as the watch sees it; where nobody watches, or `anew`, found by a real request at
+        most every half minute, or every few seconds if `anew`.
 
         Takes no longer than a probe may, however many engines are silent.
         """
-        endpoints = await self.endpoints()
         oldest = _STATE_SECONDS - RETRY_SECONDS if anew else 0.0
-        states = await asyncio.gather(*(self._state(endpoint, oldest) for endpoint in endpoints))
-        return [
-            Deployment(endpoint=e, state=state, since=self._since_of(e))
-            for e, state in zip(endpoints, states, strict=True)
-        ]
+        views = self._views(await self.endpoints())
+        return await asyncio.gather(*(self._deployment(view, anew, oldest) for view in views))
+
+    async def _deployment(self, view: Replica, anew: bool, oldest: float) -> Deployment:
+        if view.since is not None and not anew:
+            return Deployment(view.endpoint, _AS_STATE[view.state], view.since)
+        state = await self._state(view.endpoint, oldest)
+        return Deployment(view.endpoint, state, self._since_of(view.endpoint))
 
     @property
     def silent(self) -> list[Deployment]:
@@ -229,20 +303,26 @@ class Registry:
     def last_seen(self) -> list[SeenDeployment]:
         """As `deployments`, without asking anybody: for who must not wait. An engine that has not said yet what it serves
         goes by its address."""
-        seen = []
-        for given in self._given:
-            known = self._discovered.get(given.base_url)
-            for endpoint in (given,) if given.model else (known and known.endpoints) or (given,):
-                known_state = self._states.get((endpoint.base_url, endpoint.model))
-                state, until = known_state or ("unknown", 0.0)
-                age = max(0.0, time.monotonic() - until + _STATE_SECONDS) if known_state else None
-                name = endpoint.name or urlsplit(endpoint.base_url).netloc
-                seen.append(SeenDeployment(name, endpoint.kind, state, age))
-        return seen
+        given: list[EngineEndpoint] = []
+        for each in self._given:
+            known = None if each.model else self._discovered.get(each.base_url)
+            given += (known and known.endpoints) or (each,)
+        return [self._last_seen_of(view) for view in self._views(self._with_registered(given))]
+
+    def _last_seen_of(self, view: Replica) -> SeenDeployment:
+        endpoint = view.endpoint
+        name = endpoint.name or urlsplit(endpoint.base_url).netloc
+        if view.since is not None:
+            return SeenDeployment(name, endpoint.kind, _AS_STATE[view.state], self._fleet.age(key=view.id))
+        known = self._states.get((endpoint.base_url, endpoint.model))
+        state, until = known or ("unknown", 0.0)
+        age = max(0.0, time.monotonic() - until + _STATE_SECONDS) if known else None
+        return SeenDeployment(name, endpoint.kind, state, age)
 
     async def reachable(self) -> bool:
         """Whether any engine answers at all. Cheap: no model is asked to work."""
-        found = await asyncio.gather(*(self._answers(endpoint) for endpoint in self._given))
+        registered = (replica.endpoint for replica in self._fleet.registered)
+        found = await asyncio.gather(*(self._answers(endpoint) for endpoint in (*self._given, *registered)))
         return any(found)
 
     async def _answers(self, endpoint: EngineEndpoint) -> bool:
@@ -339,4 +419,5 @@ def registry() -> Registry:
             idle=env.engine_idle_seconds,
             whole=env.engine_whole_seconds,
         ),
+        fleet=fleet(),
     )

@@ -1,7 +1,7 @@
 """Changing the registry. The caller has checked that `actor` administers the platform; the database asks again."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.audit.services import record_of_platform
 from controlplane.core.problems import Conflict, InvalidInput
-from controlplane.core.scope import Scope, scoped
+from controlplane.core.scope import Scope, platform_scope, scoped
 from controlplane.core.sealing import seal
 from controlplane.serving.addresses import engine_url
-from controlplane.serving.models import LONGEST_NAME, ModelDeployment, Replica, WantedState
+from controlplane.serving.models import LONGEST_NAME, ModelDeployment, Replica, ReplicaHealth, WantedState
 from controlplane.serving.selectors import deployment_get, replica_get
 
 MOST_ROUTES = 16
 # A colon would make an assistant of it.
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._/-]{{0,{LONGEST_NAME - 1}}}")
+_SEEN_FIELDS = [field.name for field in ReplicaHealth._meta.concrete_fields if not field.primary_key]
 _WANTED_ACTIONS = {
     WantedState.SERVING: "replica.resumed",
     WantedState.DRAINING: "replica.drained",
@@ -141,6 +142,18 @@ def replica_remove(*, actor: str, replica_id: UUID) -> None:
         target, told = f"replica:{replica.pk}", _address(replica)
         replica.delete()
         record_of_platform(actor=actor, action="replica.removed", target=target, **told)
+
+
+def health_write(*, rows: Collection[ReplicaHealth], gone: Collection[str] = ()) -> None:
+    """What the watch saw, and the keys of replicas that are no more. Not for the trail: nobody did it."""
+    with transaction.atomic(), platform_scope():
+        if gone:
+            ReplicaHealth.objects.filter(key__in=gone).delete()
+        for row in rows:
+            # No upsert: that is an INSERT to the triggers, and would be told to everybody each time.
+            seen = {name: getattr(row, name) for name in _SEEN_FIELDS}
+            if not ReplicaHealth.objects.filter(key=row.key).update(**seen):
+                row.save(force_insert=True)
 
 
 def check_name(*, name: str, field: str) -> None:

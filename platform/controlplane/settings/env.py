@@ -100,6 +100,10 @@ class Env(BaseSettings):
     engine_idle_seconds: float = Field(default=60, gt=0)
     # Of an answer that is not streamed nothing is heard before its end.
     engine_whole_seconds: float = Field(default=1800, gt=0)
+    engine_probe_seconds: float = Field(default=15, ge=1, description="between two requests of one token")
+    engine_metrics_seconds: float = Field(
+        default=2, ge=0.5, description="between two looks at what engines carry"
+    )
     embedding_url: str
     embedding_api_key: SecretStr = SecretStr("")
     embedding_model: str = "use"

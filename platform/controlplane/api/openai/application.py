@@ -19,8 +19,11 @@ from controlplane.api.openai.errors import error_response
 from controlplane.api.openai.gateway import Gateway
 from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.streaming import ClientGone
+from controlplane.core.changes import ENGINES
 from controlplane.core.offload import background_done
 from controlplane.core.problems import Problem
+from controlplane.serving.fleet import fleet
+from controlplane.serving.work import report_work
 from inference.errors import EngineError
 
 PROBES = ("/healthz", "/readyz")
@@ -47,9 +50,13 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
-    listening = asyncio.ensure_future(application.changes.run())
+    changes = application.changes
+    changes.hear(channel=ENGINES, changed=fleet().changed, told=fleet().told)
+    fleet().is_connected = lambda: changes.connected
+    tasks = [asyncio.ensure_future(work) for work in (changes.run(), report_work())]
     yield
-    listening.cancel()
+    for task in tasks:
+        task.cancel()
     await background_done()
 
 
