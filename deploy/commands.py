@@ -47,6 +47,11 @@ def ledger() -> Command:
     return "manage.py", "ledger"
 
 
+def watch() -> Command:
+    """Of those that run, one works and the others wait: the database decides."""
+    return "manage.py", "watch_engines"
+
+
 def worker(*, short_name: str, queues: str, processes: int) -> Command:
     pool = ("-Q", queues, "-c", str(processes), "--pool", "prefork")
     quiet = ("--without-gossip", "--without-mingle", "-l", "INFO")

@@ -22,13 +22,14 @@ from deploy.embedded.state import Secrets, State
 
 WORKER_STOP_SECONDS = 9.0  # a warm shutdown: the task under way may end; a killed one is given out again
 MODEL_STOP_SECONDS = 1.0  # nothing to save
+WATCH_STOP_SECONDS = 2.0
 LEDGER_STOP_SECONDS = 2.0  # what it does not get to is taken at the next start
 ENGINE_START_SECONDS = 180.0  # a gigabyte from a slow disk
 WORKER_SILENT_SECONDS = 30.0
 
 # Ended in this order; within a stage together. The seconds add up to at most 15.
 STOP_STAGES = (
-    ("web", "gateway", "beat", "worker-parse", "worker-embed"),
+    ("web", "gateway", "watch", "beat", "worker-parse", "worker-embed"),
     ("engine", "embedding", "valkey", "ledger"),
     ("postgres",),
 )
@@ -155,12 +156,18 @@ class Children:
             self._python(name="ledger", arguments=commands.ledger()), stop_seconds=LEDGER_STOP_SECONDS
         )
 
+    def watch(self) -> Process:
+        return replace(
+            self._python(name="watch", arguments=commands.watch()), stop_seconds=WATCH_STOP_SECONDS
+        )
+
     def platform(self, *, web_port: int, gateway_port: int) -> tuple[Process, ...]:
         """What needs the database, and everything before it."""
         return (
             self.web(port=web_port),
             self.gateway(port=gateway_port),
             self.ledger(),
+            self.watch(),
             self.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
             self.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
             self.beat(),

@@ -33,6 +33,7 @@ def test_commands_are_those_of_the_embedded_start(services: dict[str, Any]) -> N
         "web": commands.web(**EVERYWHERE),
         "gateway": commands.gateway(**EVERYWHERE),
         "ledger": commands.ledger(),
+        "watch": commands.watch(),
         "chat": commands.chat(**EVERYWHERE),
         "worker-parse": commands.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
         "worker-embed": commands.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
@@ -57,6 +58,7 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
         "web": commands.web(**here),
         "gateway": commands.gateway(**here),
         "ledger": commands.ledger(),
+        "watch": commands.watch(),
         "chat": commands.chat(**here),
         "worker-parse": commands.worker(short_name="parse", queues=PARSE_QUEUES, processes=PARSE_PROCESSES),
         "worker-embed": commands.worker(short_name="embed", queues=EMBED_QUEUES, processes=EMBED_PROCESSES),
@@ -80,7 +82,7 @@ def test_the_embedded_start_runs_those_commands(tmp_path: Path) -> None:
 
 def test_every_platform_process_of_the_embedded_start_is_a_service(services: dict[str, Any]) -> None:
     embedded = {
-        *("web", "gateway", "ledger", "chat", "worker-parse", "worker-embed", "beat", "migrate"),
+        *("web", "gateway", "ledger", "watch", "chat", "worker-parse", "worker-embed", "beat", "migrate"),
         *("embedding", "postgres", "valkey", "proxy"),
     }
     assert embedded <= services.keys()
@@ -132,7 +134,7 @@ def test_the_platform_is_given_every_setting_that_the_embedded_start_gives(servi
     # The port is the container's own; the directory and the settings module are the image's.
     elsewhere = {"KAREZ_PORT", "KAREZ_STATE_DIR"}
     wanted = {name for name in given if name.startswith("KAREZ_")} - elsewhere
-    for service in ("web", "gateway", "ledger", "worker-parse", "worker-embed", "beat", "migrate"):
+    for service in ("web", "gateway", "ledger", "watch", "worker-parse", "worker-embed", "beat", "migrate"):
         names = {name.removesuffix("_FILE") for name in services[service]["environment"]}
         assert wanted <= names, service
 
@@ -148,7 +150,9 @@ def test_each_service_is_given_the_secrets_it_needs_and_no_other(services: dict[
     }
     held = {name: set(service.get("secrets", ())) for name, service in services.items()}
     assert held == {
-        **dict.fromkeys(("web", "gateway", "ledger", "worker-parse", "worker-embed", "beat"), platform),
+        **dict.fromkeys(
+            ("web", "gateway", "ledger", "watch", "worker-parse", "worker-embed", "beat"), platform
+        ),
         "migrate": platform - {"database_url"} | {"owner_database_url"},
         "roles": {"superuser_database_url", "owner_database_url", "database_url"},
         "embedding": {"embedding_api_key"},
@@ -179,9 +183,10 @@ def test_who_can_reach_whom(services: dict[str, Any]) -> None:
     assert on == {
         "edge": {"proxy", "fetch-model"},
         "front": {"proxy", "web", "gateway", "chat"},
-        "data": {"web", "gateway", "ledger", "worker-parse", "worker-embed", "beat", "migrate"}
+        "data": {"web", "gateway", "ledger", "watch", "worker-parse", "worker-embed", "beat", "migrate"}
         | {"roles", "postgres", "valkey"},
-        "models": {"web", "gateway", "worker-parse", "worker-embed", "embedding", "engine-cpu", "engine-gpu"},
+        "models": {"web", "gateway", "watch", "worker-parse", "worker-embed"}
+        | {"embedding", "engine-cpu", "engine-gpu"},
     }
     inside = {name for name, network in compose["networks"].items() if network.get("internal")}
     assert inside == {"front", "data", "models"}

@@ -95,7 +95,7 @@ def test_every_child_gets_the_secrets_it_needs_and_no_other(project: Project) ->
 
     platform = {"secret_key", "postgres_app", "valkey", "embedding_api_key", "engine_api_key"}
     assert held("migrate") == {*platform, "postgres_owner"} - {"postgres_app"}
-    for name in ("web", "gateway", "ledger", "parse", "embed", "beat", "load_demo"):
+    for name in ("web", "gateway", "ledger", "watch_engines", "parse", "embed", "beat", "load_demo"):
         assert held(name) == platform
     assert held("chat") == set()
     assert held("embedding") == {"embedding_api_key"}
@@ -265,7 +265,7 @@ def test_servers_of_the_operator_are_used(project: Project) -> None:
         assert project.recorded("web")["KAREZ_CACHE_URL"] == given["KAREZ_BROKER_URL"]
         assert sorted(project.state("run/status.json")["leashes"]) == [
             *("beat", "chat", "embedding", "engine", "gateway", "ledger", "proxy"),
-            *("web", "worker-embed", "worker-parse"),
+            *("watch", "web", "worker-embed", "worker-parse"),
         ]
         assert project.state("access.json")["starts"] == 2
     finally:

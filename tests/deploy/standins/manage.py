@@ -9,7 +9,7 @@ from answers import record
 
 os.environ["STANDIN_ARGUMENTS"] = json.dumps(sys.argv)
 record(sys.argv[1])
-if sys.argv[1] == "ledger":
+if sys.argv[1] in ("ledger", "watch_engines"):
     time.sleep(600)
 if sys.argv[1] == "fail":
     sys.exit(3)
