@@ -25,6 +25,7 @@ async def report_work() -> None:
     process = uuid4().hex[:12]
     while True:
         await asyncio.sleep(_EVERY_SECONDS)
+        registry().all_replicas()  # which asks servers that are given without their models, now and then
         draining = [replica for replica in fleet().registered if replica.wanted != "serving"]
         if not draining:
             continue

@@ -3,7 +3,7 @@
 The routes are read from the URL configuration: one that no object is made for fails here from its first day.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -29,8 +29,10 @@ from controlplane.identity.models import KeyScope
 from controlplane.tenants.models import DepartmentLogo, Membership
 from tests.controlplane.api.test_every_endpoint import ALL, METHODS
 from tests.controlplane.core import catalogue
+from tests.controlplane.identity.test_sessions import signed_in
 from tests.controlplane.knowledge import Text, make_assistant, make_base
-from tests.controlplane.organisations import Key, Organisation, make_organisation
+from tests.controlplane.organisations import Key, Organisation, make_organisation, platform_admin
+from tests.controlplane.serving.fleets import forget_everything, register
 from tests.rag.parsing.makers import pdf_of
 
 ROUTES = sorted(path for path in set(ALL) if "<" in path)
@@ -46,7 +48,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("conversations", "PATCH"): {"title": "renamed"},
     ("messages", "PUT"): {"rating": "down", "reasons": ["wrong"]},
     ("feedback", "PATCH"): {"status": "resolved", "note": "done"},
+    ("deployments", "PATCH"): {"description": "renamed"},
+    ("deployments", "POST"): {"base_url": "http://127.0.0.1:9/another"},
+    ("replicas", "PATCH"): {"capacity": 7},
 }
+# The platform's: whoever is not of it is refused before the object is looked for.
+OF_THE_PLATFORM = ("deployments", "replicas")
+REGISTRY = ("serving_modeldeployment", "serving_replica")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +66,19 @@ class World:
     objects: dict[str, str]
 
     def address(self, route: str) -> str:
-        kind = route.removeprefix("api/v1/").partition("/")[0]
+        kind = kind_of(route)
         before, _, rest = route.partition("<")
         rest = rest.partition(">")[2]
         for name, value in (("<int:number>", "1"), ("<uuid:document_id>", self.objects["documents"])):
             rest = rest.replace(name, value)
-        return f"/{before}{self.objects[kind]}{rest}"
+        nothing = (
+            str(uuid4()) if kind in OF_THE_PLATFORM else ""
+        )  # but in `worlds`, which takes it away again
+        return f"/{before}{self.objects.get(kind, nothing) or self.objects[kind]}{rest}"
+
+
+def kind_of(route: str) -> str:
+    return route.removeprefix("api/v1/").partition("/")[0]
 
 
 def make_world() -> World:
@@ -140,16 +155,19 @@ def call(client: APIClient, route: str, address: str, method: str) -> Any:
     if method == "POST" and route.endswith(("/documents", "/files")):
         file = SimpleUploadedFile("a.txt", b"text", content_type="text/plain")
         return client.post(address, {"file": file}, format="multipart")
-    kind = route.removeprefix("api/v1/").partition("/")[0]
-    return getattr(client, method.lower())(address, BODIES.get((kind, method), {}), format="json")
+    return getattr(client, method.lower())(address, BODIES.get((kind_of(route), method), {}), format="json")
 
 
 def snapshot(superuser_dsn: str, *organisations: Organisation) -> dict[str, list[str]]:
-    """All that the tenants own; that a key was used is no change."""
+    """All that the tenants own, and the registry; that a key was used is no change."""
     tenants = [o.tenant.pk for o in organisations]
     query = "SELECT (to_jsonb(t) - 'last_used_at')::text FROM {} t WHERE tenant_id = ANY (%s) ORDER BY 1"
     with psycopg.connect(superuser_dsn) as superuser:
-        return {
+        registry = {
+            table: [row[0] for row in superuser.execute(f"SELECT t::text FROM {table} t ORDER BY 1")]
+            for table in REGISTRY
+        }
+        return registry | {
             table.name: [
                 row[0]
                 for row in superuser.execute(sql.SQL(query).format(sql.Identifier(table.name)), [tenants])
@@ -175,12 +193,18 @@ def without_the_scope(world: World, other: World) -> APIClient:
 
 
 @pytest.fixture(scope="module")
-def worlds(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> tuple[World, World]:
+def worlds(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[World, World]]:
     """Two, for all that follows: nothing changes in them, or a test fails."""
     with django_db_blocker.unblock():
         made = make_world(), make_world()
+        [replica] = register("http://127.0.0.1:9", api_key="sk-secret")
+        for world in made:
+            world.objects.update(deployments=str(replica.deployment_id), replicas=str(replica.pk))
         connections.close_all()
-    return made
+    yield made
+    with django_db_blocker.unblock():
+        forget_everything()
+        connections.close_all()
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -190,7 +214,10 @@ def test_the_objects_are_there_for_their_owner(
     """The control: without it every refusal below could be that of an object that does not exist."""
     world, _ = worlds
     address = world.address(route)
-    if "GET" in methods(address):
+    if kind_of(route) in OF_THE_PLATFORM:
+        client = signed_in(platform_admin())
+        assert "GET" not in methods(address) or client.get(address).status_code == 200
+    elif "GET" in methods(address):
         assert world.owner.client.get(address).status_code == 200
     else:
         assert methods(address)
@@ -215,7 +242,7 @@ def test_the_wrong_caller_changes_nothing(
 ) -> None:
     world, other = worlds
     client, address = caller(world, other), world.address(route)
-    if route.startswith("api/v1/tenants/"):  # the platform's: refused before it is looked for
+    if kind_of(route) in ("tenants", *OF_THE_PLATFORM):  # the platform's: refused before it is looked for
         expected = {403}
     before = snapshot(superuser_dsn, world.organisation)
     for method in methods(address):
