@@ -15,6 +15,8 @@ from tests.fakes.engine import Answer, FakeEngine
 
 QUESTION = "以住宅抵押的，抵押率最高不超过多少？"
 EDITOR = "/assistants/finance/"
+# What the watch over engines asks for.
+PROBE = [{"role": "user", "content": "1"}]
 
 
 @pytest.fixture
@@ -73,7 +75,9 @@ def test_an_unsaved_prompt_is_tried_and_told_step_by_step(fresh: Page, engine: F
     run.locator("[data-slot=prompt] summary").click()
     expect(run.locator("[data-slot=messages]")).to_contain_text("先给出结论。<img src=x onerror=alert(1)>")
     assert fresh.locator(".run img").count() == 0
-    assert "先给出结论。" in str(engine.requests[-1].body["messages"])
+    # Not simply the last one: the watch over engines asks too.
+    asked = [request.body["messages"] for request in engine.requests]
+    assert "先给出结论。" in str([messages for messages in asked if messages != PROBE][-1])
     assert_accessible(fresh)
     fresh.reload()
     expect(fresh.locator("[name=instructions]")).to_have_value("")
