@@ -68,6 +68,7 @@ GROUPS: tuple[Group, ...] = (
         _("System"),
         (
             Section("models", _("Models"), "cpu", Need.MANAGER),
+            Section("fleet", _("Engines"), "server", Need.PLATFORM_ADMIN),
             Section("planner", _("Capacity planner"), "layers", Need.SOME_ADMIN),
             Section("tenants", _("Organisations"), "building-2", Need.PLATFORM_ADMIN),
             Section("platform-audit", _("Audit of the platform"), "shield-check", Need.PLATFORM_ADMIN),

@@ -13,6 +13,7 @@ from controlplane.console.views import (
     departments,
     documents,
     feedback,
+    fleet,
     hit_testing,
     home,
     jobs,
@@ -28,6 +29,7 @@ from controlplane.console.views import (
     tenants,
     versions,
 )
+from controlplane.serving.models import WantedState
 
 app_name = "console"
 
@@ -103,6 +105,24 @@ urlpatterns = [
     path("api-keys/<uuid:key_id>/revoke", api_keys.ApiKeyRevoke.as_view(), name="api-key-revoke"),
     path("planner/", planner.Planner.as_view(), name="planner"),
     path("models/", models.Models.as_view(), name="models"),
+    path("engines/", fleet.Fleet.as_view(), name="fleet"),
+    path("engines/add", fleet.DeploymentAdd.as_view(), name="deployment-add"),
+    path("engines/<uuid:deployment_id>/", fleet.DeploymentChange.as_view(), name="deployment-change"),
+    path("engines/<uuid:deployment_id>/add", fleet.ReplicaAdd.as_view(), name="replica-add"),
+    path("engines/<uuid:deployment_id>/remove", fleet.DeploymentRemove.as_view(), name="deployment-remove"),
+    path("replicas/<uuid:replica_id>/", fleet.ReplicaChange.as_view(), name="replica-change"),
+    path("replicas/<uuid:replica_id>/remove", fleet.ReplicaRemove.as_view(), name="replica-remove"),
+    path(
+        "replicas/<uuid:replica_id>/drain",
+        fleet.ReplicaWanted.as_view(wanted=WantedState.DRAINING),
+        name="replica-drain",
+    ),
+    path("replicas/<uuid:replica_id>/resume", fleet.ReplicaWanted.as_view(), name="replica-resume"),
+    path(
+        "replicas/<uuid:replica_id>/off",
+        fleet.ReplicaWanted.as_view(wanted=WantedState.OFF),
+        name="replica-off",
+    ),
     path("tenants/", tenants.Tenants.as_view(), name="tenants"),
     path("tenants/add", tenants.TenantAdd.as_view(), name="tenant-add"),
     path("tenants/<uuid:tenant_id>/rename", tenants.TenantRename.as_view(), name="tenant-rename"),
