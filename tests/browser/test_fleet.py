@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import assert_accessible, picture
+from tests.browser.conftest import SECONDS, assert_accessible, picture
 from tests.fakes.engine import FakeEngine
 
 METRICS = """vllm:num_requests_running{engine="0",model_name="deepseek-v3"} 3.0
@@ -23,20 +23,20 @@ def test_an_engine_is_registered_drained_and_taken_back_in(admin: Page) -> None:
         page.get_by_label("并发请求数").fill("64")
         page.get_by_role("button", name="登记模型").click()
         card = page.get_by_role("article", name="deepseek-v3", exact=True)
-        expect(card.get_by_text("就绪")).to_be_visible()
-        expect(card.get_by_text("42 %")).to_be_visible()
-        expect(card.get_by_text("64 %")).to_be_visible()
+        expect(card.get_by_text("就绪")).to_be_visible(timeout=SECONDS)
+        expect(card.get_by_text("42 %")).to_be_visible(timeout=SECONDS)
+        expect(card.get_by_text("64 %")).to_be_visible(timeout=SECONDS)
         assert_accessible(page)
         picture(page, "engines")
         engine.metrics = METRICS.replace("} 3.0", "} 0.0")
         card.get_by_role("button", name="排空").click()
-        expect(card.get_by_text("没有进行中的请求，可以停机。")).to_be_visible()
+        expect(card.get_by_text("没有进行中的请求，可以停机。")).to_be_visible(timeout=SECONDS)
         picture(page, "engines-drained")
         card.get_by_role("button", name="恢复").click()
-        expect(card.get_by_text("就绪")).to_be_visible()
+        expect(card.get_by_text("就绪")).to_be_visible(timeout=SECONDS)
         engine.stop()
-        expect(card.get_by_text("故障")).to_be_visible()
-        expect(card.get_by_text("没有应答。")).to_be_visible()
+        expect(card.get_by_text("失败")).to_be_visible(timeout=SECONDS)
+        expect(card.get_by_text("没有应答。")).to_be_visible(timeout=SECONDS)
         picture(page, "engines-failed")
         card.get_by_role("link", name="移除 deepseek-v3").click()
         assert_accessible(page)

@@ -33,7 +33,7 @@ class ReplicaSerializer(serializers.Serializer[ShownReplica]):
     id = serializers.UUIDField(
         source="row.id", default=None, allow_null=True, help_text="null: of the setting"
     )
-    source = serializers.SerializerMethodField()
+    origin = serializers.SerializerMethodField()
     base_url = serializers.CharField(source="view.endpoint.base_url")
     model = serializers.CharField(source="view.endpoint.model", help_text="what the server calls it")
     has_key = serializers.BooleanField()
@@ -56,15 +56,15 @@ class ReplicaSerializer(serializers.Serializer[ShownReplica]):
     probed_at = serializers.DateTimeField(allow_null=True)
     latency_ms = serializers.IntegerField(allow_null=True, help_text="of the last probe that was answered")
 
-    def get_source(self, shown: ShownReplica) -> str:
+    def get_origin(self, shown: ShownReplica) -> str:
         return "registry" if shown.row else "setting"
 
 
 class RegisteredDeploymentSerializer(serializers.Serializer[ShownDeployment]):
-    """`source` is `setting` for what KAREZ_ENGINES names: that has no id, and is changed there alone."""
+    """`origin` is `setting` for what KAREZ_ENGINES names: that has no id, and is changed there alone."""
 
     id = serializers.UUIDField(source="row.id", default=None, allow_null=True)
-    source = serializers.SerializerMethodField()
+    origin = serializers.SerializerMethodField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=ModelKind.choices)
     routes = serializers.ListField(child=serializers.CharField())
@@ -77,7 +77,7 @@ class RegisteredDeploymentSerializer(serializers.Serializer[ShownDeployment]):
     created_at = serializers.DateTimeField(source="row.created_at", default=None, allow_null=True)
     replicas = ReplicaSerializer(many=True)
 
-    def get_source(self, shown: ShownDeployment) -> str:
+    def get_origin(self, shown: ShownDeployment) -> str:
         return "registry" if shown.row else "setting"
 
 

@@ -47,9 +47,8 @@ class RegisteredDeployments(RegistryView):
     def get(self, request: Request) -> Response:
         display = Display()
         page = self.paginate_queryset(deployment_list()) or []
-        shown = display.deployments(page)
-        if "cursor" not in request.query_params:
-            shown = [*display.given(), *shown]
+        given = [] if "cursor" in request.query_params else display.given()
+        shown: Any = [*given, *display.deployments(page)]
         return self.get_paginated_response(shapes.RegisteredDeploymentSerializer(shown, many=True).data)
 
     @extend_schema(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from django.utils.translation import override
 
 from controlplane.assistants.departments import DepartmentCounts, department_counts
@@ -14,11 +15,14 @@ from controlplane.core.scope import tenant_scope
 from controlplane.documents import spaces
 from controlplane.documents.models import EmbeddingSpace, KnowledgeBase
 from controlplane.documents.spaces import space_uses
+from controlplane.serving.fleet import Fleet
 from controlplane.serving.registry import Registry
+from controlplane.serving.selectors import FleetRows, SeenReplica
 from controlplane.tenants.models import Department, Role
 from inference.client import EngineTimeouts
 from inference.endpoints import parse_endpoints
 from inference.errors import EngineUnavailable
+from inference.fleet import Reason, replica_key
 from tests.controlplane.console.pages import askers
 from tests.controlplane.console.test_pages import signed_in
 from tests.controlplane.organisations import Organisation
@@ -83,6 +87,24 @@ def test_an_engine_that_is_down_is_told_with_what_to_do_and_without_secrets(
     assert "http://127.0.0.1:9/v1" in part
     assert "hush" not in part
     assert "down since" in part
+
+
+def test_what_the_watch_sees_is_shown_without_asking(
+    organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    seen = SeenReplica("saturated", now, Reason("requests_waiting"), running=9, waiting=4, kv_usage=0.87)
+    known = Fleet()
+    known.take(
+        rows=FleetRows(seen={replica_key(base_url="http://127.0.0.1:9/v1", model="deepseek-r1"): seen})
+    )
+    registry = Counted(endpoints=parse_endpoints(value=SETTING), timeouts=EngineTimeouts(), fleet=known)
+    monkeypatch.setattr(views, "registry", lambda: registry)
+    client = signed_in(organisation.member(organisation.root, Role.MANAGER))
+    part = client.get("/models/engines", headers={"Accept-Language": "en"}).text
+    for text in (">saturated<", "<dd>9</dd>", "<dd>4</dd>", "<dd>87 %</dd>"):
+        assert text in part
+    assert registry.asked == 0
 
 
 def test_without_engines_the_page_says_how_to_name_them(

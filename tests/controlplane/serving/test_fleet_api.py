@@ -59,7 +59,7 @@ def contents() -> list[Any]:
 def test_a_deployment_with_a_replica_from_beginning_to_end(admin: APIClient) -> None:
     deployment = created(admin, routes=["reasoner"], context_tokens=65536, description="the large one")
     address = f"{DEPLOYMENTS}/{deployment['id']}"
-    assert (deployment["source"], deployment["replicas"], deployment["kind"]) == ("registry", [], "chat")
+    assert (deployment["origin"], deployment["replicas"], deployment["kind"]) == ("registry", [], "chat")
     replica = admin.post(
         f"{address}/replicas",
         {"base_url": "http://r1:8000", "model": "deepseek-ai/DeepSeek-R1", "api_key": "sk-x", "capacity": 8},
@@ -67,7 +67,7 @@ def test_a_deployment_with_a_replica_from_beginning_to_end(admin: APIClient) -> 
     ).json()
     assert replica.pop("id")
     assert replica == {
-        "source": "registry",
+        "origin": "registry",
         "base_url": "http://r1:8000/v1",
         "model": "deepseek-ai/DeepSeek-R1",
         "has_key": True,
@@ -221,13 +221,13 @@ def test_the_list_is_paged_and_costs_the_same_for_many(
         with_replica(admin)
     assert queries() == few
     first = admin.get(DEPLOYMENTS, {"limit": 3}).json()
-    [setting] = [row for row in first["results"] if row["source"] == "setting"]
+    [setting] = [row for row in first["results"] if row["origin"] == "setting"]
     assert (setting["id"], setting["name"], setting["routes"]) == (None, "of-the-setting", ["chat"])
     [replica] = setting["replicas"]
     assert (replica["id"], replica["base_url"], replica["has_key"]) == (None, "http://given:8000/v1", True)
     assert len(first["results"]) == 4
     second = admin.get(first["next"]).json()
-    assert {row["source"] for row in second["results"]} == {"registry"}
+    assert {row["origin"] for row in second["results"]} == {"registry"}
     registry.cache_clear()
 
 

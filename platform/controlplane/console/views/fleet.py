@@ -81,14 +81,15 @@ class _Adding(FleetPage):
                 principal=self.principal,
                 mark=form.text("once"),
                 request=request,
-                work=lambda: self.made(form, **kwargs) or True,
+                work=lambda: self.make(form, **kwargs),
             )
         except Problem as problem:
             form.add_problem(problem)
             return self._form(form, submit=str(self.submit), status=problem.status)
         return self._done(str(self.done))
 
-    def made(self, form: Any, **kwargs: UUID) -> None:
+    def make(self, form: Any, **kwargs: UUID) -> object:
+        """By the services. Raises their Problems."""
         raise NotImplementedError
 
 
@@ -98,10 +99,10 @@ class DeploymentAdd(_Adding):
     submit = gettext_lazy("Register the model")
     done = gettext_lazy("The model was registered. It gets requests when it has answered.")
 
-    def made(self, form: DeploymentForm, **kwargs: UUID) -> None:
+    def make(self, form: DeploymentForm, **kwargs: UUID) -> object:
         actor = self.principal.actor
         deployment = services.deployment_create(actor=actor, **form.deployment())
-        services.replica_add(actor=actor, deployment_id=deployment.pk, **form.replica())
+        return services.replica_add(actor=actor, deployment_id=deployment.pk, **form.replica())
 
 
 class ReplicaAdd(_Adding):
@@ -114,8 +115,8 @@ class ReplicaAdd(_Adding):
         deployment_get(deployment_id=kwargs["deployment_id"])
         return super().get(request, *args, **kwargs)
 
-    def made(self, form: ReplicaForm, **kwargs: UUID) -> None:
-        services.replica_add(
+    def make(self, form: ReplicaForm, **kwargs: UUID) -> object:
+        return services.replica_add(
             actor=self.principal.actor, deployment_id=kwargs["deployment_id"], **form.replica()
         )
 

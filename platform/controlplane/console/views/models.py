@@ -18,6 +18,7 @@ from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage
 from controlplane.documents.spaces import embedding_service, space_uses
 from controlplane.serving.registry import Deployment, registry
+from inference.fleet import Replica
 
 
 class Models(ConsolePage):
@@ -40,6 +41,8 @@ class Models(ConsolePage):
 class EngineRow:
     deployment: Deployment
     speed: Speed | None
+    # As the watch sees it; its `since` is None while nobody watches.
+    replica: Replica | None = None
 
 
 class Engines(ConsolePage):
@@ -53,8 +56,12 @@ class Engines(ConsolePage):
 
     def _part(self, deployments: list[Deployment]) -> HttpResponse:
         speeds = recent_speeds(tenant_id=self.principal.tenant)
+        replicas = {replica.endpoint: replica for replica in registry().all_replicas()}
         rows = [
-            EngineRow(d, speeds.get(d.endpoint.name) or speeds.get(d.endpoint.model)) for d in deployments
+            EngineRow(
+                d, speeds.get(d.endpoint.name) or speeds.get(d.endpoint.model), replicas.get(d.endpoint)
+            )
+            for d in deployments
         ]
         context = {
             "rows": rows,
