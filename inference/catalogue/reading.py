@@ -26,12 +26,20 @@ def data_files(*, folders: Iterable[Path]) -> Iterator[Path]:
 def read_table(*, table: type[T], file: Path) -> T:
     """The file's content. Raises ``CatalogueError`` with every problem, each naming the file and the key."""
     try:
-        data = tomllib.loads(file.read_text("utf-8"))
-        return table.model_validate(_without_lists(data))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
         raise CatalogueError([f"{file}: not TOML: {error}"]) from error
+    return read_content(table=table, content=content, name=str(file))
+
+
+def read_content(*, table: type[T], content: str, name: str) -> T:
+    """As ``read_table``, of a text that has been read; ``name`` stands for the file in problems."""
+    try:
+        return table.model_validate(_without_lists(tomllib.loads(content)))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise CatalogueError([f"{name}: not TOML: {error}"]) from error
     except ValidationError as error:
-        raise CatalogueError([f"{file}: {_told(each)}" for each in error.errors()]) from error
+        raise CatalogueError([f"{name}: {_told(each)}" for each in error.errors()]) from error
 
 
 def source_problems(*, table: BaseModel, sources: Mapping[str, Source]) -> Iterator[str]:
@@ -51,12 +59,21 @@ def _sources_named(table: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
         if name == "source" or name.endswith("_source"):
             if isinstance(value, str):
                 yield where, value
-        elif isinstance(value, BaseModel) and not isinstance(value, Source):
-            yield from _sources_named(value, f"{where}.")
-        elif isinstance(value, tuple):
-            for index, item in enumerate(value):
-                if isinstance(item, BaseModel):
-                    yield from _sources_named(item, f"{where}[{index}].")
+        else:
+            for place, item in _tables_in(value, where):
+                yield from _sources_named(item, f"{place}.")
+
+
+def _tables_in(value: Any, where: str) -> Iterator[tuple[str, BaseModel]]:
+    """The tables that a key holds, each with its place: itself, or those in its array or table of tables."""
+    if isinstance(value, BaseModel) and not isinstance(value, Source):
+        yield where, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _tables_in(item, f"{where}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _tables_in(item, f"{where}.{key}")
 
 
 def _without_lists(value: Any) -> Any:

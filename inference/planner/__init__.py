@@ -20,8 +20,8 @@ from inference.planner.layout import Hardware, Layout
 from inference.planner.memory import RUNTIME_GIB, CardMemory, KvCapacity
 from inference.planner.notes import Note
 from inference.planner.plan import LIMITS, Plan, plan
-from inference.planner.prices import ApiModel, PriceBook, price_books
 from inference.planner.request import CostInputs, KvCache, Objective, PlanRequest, Workload
+from inference.prices import PriceBook, PricedModel, price_books
 
 __all__ = [
     "BUSY",
@@ -30,7 +30,6 @@ __all__ = [
     "RUNTIME_GIB",
     "Alternative",
     "ApiCosts",
-    "ApiModel",
     "Candidate",
     "CardMemory",
     "Command",
@@ -52,6 +51,7 @@ __all__ = [
     "PlanRequest",
     "PrefillBound",
     "PriceBook",
+    "PricedModel",
     "Purchase",
     "Variable",
     "Workload",

@@ -14,8 +14,8 @@ from inference.planner.candidates import BUSY, Candidate
 from inference.planner.errors import PlanInputError
 from inference.planner.layout import Hardware
 from inference.planner.notes import Note
-from inference.planner.prices import PER_TOKENS, ApiModel, PriceBook, Prices, price_of, priced
 from inference.planner.request import CostInputs, PlanRequest, Workload
+from inference.prices import PER_TOKENS, PriceBook, PricedModel, price_of, priced
 
 HOURS = Decimal(730)
 _DAYS = HOURS / 24
@@ -59,7 +59,7 @@ class ApiCosts:
     """Of a month, in the sheet's currency. ``per_request`` is unrounded."""
 
     book: PriceBook
-    model: ApiModel
+    model: PricedModel
     input_hit: Decimal
     input_miss: Decimal
     output: Decimal
@@ -111,7 +111,7 @@ def cost_sheet(
 
 def checked_costs(
     *, inputs: CostInputs, model_id: str, hardware: Hardware
-) -> tuple[PriceBook, ApiModel, Decimal]:
+) -> tuple[PriceBook, PricedModel, Decimal]:
     """The price to compare with and its exchange rate. Raises ``PlanInputError`` naming the field as ``costs.…``."""
     for field, (low, high) in COST_LIMITS.items():
         value = getattr(inputs, field)
@@ -156,7 +156,9 @@ def _own(inputs: CostInputs, hardware: Hardware) -> OwnCosts:
     )
 
 
-def _api(inputs: CostInputs, work: Workload, book: PriceBook, api_model: ApiModel, rate: Decimal) -> ApiCosts:
+def _api(
+    inputs: CostInputs, work: Workload, book: PriceBook, api_model: PricedModel, rate: Decimal
+) -> ApiCosts:
     hit = inputs.cache_hit_share * work.prompt_tokens
     miss = work.prompt_tokens - hit
     parts = (
@@ -175,11 +177,11 @@ def _api(inputs: CostInputs, work: Workload, book: PriceBook, api_model: ApiMode
     )
 
 
-def _price(inputs: CostInputs, api_model: ApiModel, kind: str) -> Decimal:
+def _price(inputs: CostInputs, api_model: PricedModel, kind: str) -> Decimal:
     """The average over the hours at which requests come."""
-    cheap: Prices = api_model.off_peak or api_model.standard
+    cheap, standard = api_model.cheapest, api_model.standard.rates
     share = inputs.off_peak_share
-    price: Decimal = share * getattr(cheap, kind) + (1 - share) * getattr(api_model.standard, kind)
+    price: Decimal = share * getattr(cheap, kind) + (1 - share) * getattr(standard, kind)
     return price
 
 

@@ -40,15 +40,15 @@ def test_the_shipped_prices() -> None:
     """yuan for a million tokens, February 2025."""
     (book,) = price_books()
     assert book.currency == "CNY"
-    assert book.off_peak is not None
-    assert (book.off_peak.start, book.off_peak.end, book.off_peak.zone) == ("00:30", "08:30", "Asia/Shanghai")
-    found = {}
-    for each in book.models:
-        assert each.off_peak is not None
-        found[each.name] = [
-            (float(prices.input_hit), float(prices.input_miss), float(prices.output))
-            for prices in (each.standard, each.off_peak)
+    [window] = book.windows
+    assert (window.start, window.end, book.zone) == ("00:30", "08:30", "Asia/Shanghai")
+    found = {
+        each.name: [
+            (float(rates.input_hit), float(rates.input_miss), float(rates.output))
+            for rates in (each.rates["standard"], each.rates[window.id])
         ]
+        for each in book.models
+    }
     assert found == {
         "deepseek-chat": [(0.5, 2, 8), (0.25, 1, 4)],
         "deepseek-reasoner": [(1, 4, 16), (0.25, 1, 4)],
