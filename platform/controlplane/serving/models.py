@@ -1,4 +1,4 @@
-"""Models that administrators register, the replicas that serve them, and what was last seen of every replica.
+"""Models that administrators register, the replicas that serve them, what was last seen of every replica, and prices.
 
 They belong to no tenant: the platform reads and writes them, in `platform_scope`.
 """
@@ -104,3 +104,28 @@ class ReplicaHealth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} @ {self.base_url}: {self.state}"
+
+
+class PriceBook(models.Model):
+    """One version of a price book, for all organisations. Written once, never changed: what a request cost stays explained.
+
+    `book` is the id in its file, `content` the file. It counts from `created_at`, and from `valid_from` until before
+    `valid_until`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=64)
+    book = models.CharField(max_length=64)
+    version = models.PositiveIntegerField()
+    name = models.CharField(max_length=100)
+    currency = models.CharField(max_length=3)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
+    content = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["book", "version"], name="serving_price_book_version")]
+
+    def __str__(self) -> str:
+        return f"{self.book}@{self.version}"

@@ -20,6 +20,7 @@ GLOBAL = {
     "serving_modeldeployment": "engines serve every tenant; the platform's alone",
     "serving_replica": "the same",
     "serving_replicahealth": "the same",
+    "serving_pricebook": "prices are the platform's; policy of its own",
     "django_session": "keys are unguessable and the content is signed",
     "django_migrations": "the schema's history",
     "django_content_type": "names of models",
@@ -33,6 +34,7 @@ WITHOUT_TENANT_BUT_GUARDED = {
     "serving_modeldeployment",
     "serving_replica",
     "serving_replicahealth",
+    "serving_pricebook",
 }
 
 
