@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from controlplane.core.scope import tenant_scope
 from controlplane.metering.entries import Entry
 from controlplane.metering.journal import JournalReader, abandoned_slots, journals
 from controlplane.metering.models import LedgerEntry
+from controlplane.serving.price_selectors import PriceList, price_list
 from controlplane.tenants.models import Department
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,8 @@ def _take_of(tenant_id: UUID, entries: Sequence[Entry]) -> int:
         ids = [entry.admission.id for entry in entries]
         known = set(LedgerEntry.objects.filter(tenant_id=tenant_id, pk__in=ids).values_list("pk", flat=True))
         new = [entry for entry in entries if entry.admission.id not in known]
-        rows = [_row(entry, _place(entry, departments, root)) for entry in new]
+        prices = price_list() if new else PriceList(())
+        rows = [_row(entry, _place(entry, departments, root), prices) for entry in new]
         LedgerEntry.objects.bulk_create(rows, batch_size=_AT_ONCE)
         for entry, row in zip(new, rows, strict=True):
             if not entry.admission.is_audited:
@@ -97,9 +100,11 @@ def _place(entry: Entry, departments: Collection[UUID], root: UUID) -> UUID:
     return own if own is not None and own in departments else root
 
 
-def _row(entry: Entry, department_id: UUID) -> LedgerEntry:
+def _row(entry: Entry, department_id: UUID, prices: PriceList) -> LedgerEntry:
     admission, ending = entry.admission, entry.ending
-    given: dict[str, Any] = {name: getattr(ending, name) for name in ending.__slots__}
+    given: dict[str, Any] = {name: getattr(ending, name) for name in ending.__slots__} | _costed(
+        entry, prices
+    )
     return LedgerEntry(
         id=admission.id,
         tenant_id=admission.tenant_id,
@@ -114,6 +119,23 @@ def _row(entry: Entry, department_id: UUID) -> LedgerEntry:
         admitted_at=admission.admitted_at,
         **given,
     )
+
+
+def _costed(entry: Entry, prices: PriceList) -> dict[str, Any]:
+    """What the engine counted, whatever became of the answer, at the prices of the admission: of that moment, not of this."""
+    ending = entry.ending
+    is_used = bool(ending.prompt_tokens or ending.completion_tokens)
+    if ending.outcome == "rejected" or not (ending.deployment or is_used):
+        return {"cost": Decimal(0)}
+    price = prices.price_at(model=ending.deployment, at=entry.admission.admitted_at)
+    if price is None:
+        return {}
+    cost = price.cost(
+        prompt_tokens=ending.prompt_tokens,
+        cached_tokens=ending.cached_tokens,
+        completion_tokens=ending.completion_tokens,
+    )
+    return {"cost": cost, "currency": price.currency, "price_rule": price.rule}
 
 
 def _record(row: LedgerEntry) -> None:

@@ -61,7 +61,8 @@ class LedgerEntry(TenantModel):
     """One request of the data plane, given or not; `id` is the request's. Written once (`metering.ledger`), never changed.
 
     `department_id` is no foreign key: an entry may be written after its department is gone. `created_at` is when it was
-    written. Times are milliseconds since the admission.
+    written. Times are milliseconds since the admission. `cost` is that of the prices at the admission, by `price_rule`; None
+    where there was no price.
     """
 
     department_id = models.UUIDField()
@@ -84,6 +85,10 @@ class LedgerEntry(TenantModel):
     queue_ms = models.PositiveIntegerField()
     first_token_ms = models.PositiveIntegerField(null=True)
     total_ms = models.PositiveIntegerField(null=True)
+    # Twelve decimals: prices have six, for a million tokens.
+    cost = models.DecimalField(max_digits=24, decimal_places=12, null=True)
+    currency = models.CharField(max_length=3, blank=True, default="", db_default="")
+    price_rule = models.CharField(max_length=250, blank=True, default="", db_default="")
     admitted_at = models.DateTimeField()
 
     class Meta:
