@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cached_property
 from typing import Annotated
@@ -181,12 +181,12 @@ class PriceBook(Table):
 
     @property
     def starts_at(self) -> datetime:
-        """The moment of ``since``."""
+        """The moment of ``since``, in UTC."""
         return self._moment(self.since)
 
     @property
     def ends_at(self) -> datetime | None:
-        """The moment of ``until``."""
+        """The moment of ``until``, in UTC."""
         return self._moment(self.until) if self.until else None
 
     def model(self, name: str) -> PricedModel | None:
@@ -248,4 +248,4 @@ class PriceBook(Table):
         return {name: each for each in self.models for name in each.names}
 
     def _moment(self, text: str) -> datetime:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(self.zone))
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(self.zone)).astimezone(UTC)

@@ -29,6 +29,7 @@ GROUPS: tuple[tuple[str, Promise], ...] = (
     ("search.*", _("Searches")),
     ("audit.*", _("The trail itself")),
     ("tenant.*", _("The organisation")),
+    ("price_book.*", _("Price books")),
 )
 
 _SENTENCES: dict[str, Promise] = {
@@ -102,6 +103,8 @@ _SENTENCES: dict[str, Promise] = {
     "search.asked": _("searched: %(query)s"),
     "audit.exported": _("exported the trail"),
     "usage.exported": _("exported the usage"),
+    "ledger.exported": _("exported the requests"),
+    "price_book.imported": _("imported version %(version)s of the price book “%(name)s”"),
     "people.exported": _("exported the people"),
     "deployment.created": _("registered the model %(name)s"),
     "deployment.changed": _("changed a registered model"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from controlplane.serving import fleet_views, plan_views, views
+from controlplane.serving import fleet_views, plan_views, price_views, views
 
 urlpatterns = [
     path("models", views.Deployments.as_view()),
@@ -16,4 +16,6 @@ urlpatterns = [
     path("replicas/<uuid:replica_id>/resume", fleet_views.ReplicaResume.as_view()),
     path("replicas/<uuid:replica_id>/switch-off", fleet_views.ReplicaSwitchOff.as_view()),
     path("replicas/<uuid:replica_id>/probe", fleet_views.ReplicaProbe.as_view()),
+    path("price-books", price_views.PriceBooks.as_view()),
+    path("price-books/<uuid:book_id>", price_views.PriceBookDetail.as_view()),
 ]

@@ -35,7 +35,9 @@ from tests.controlplane.organisations import Key, Organisation, make_organisatio
 from tests.controlplane.serving.fleets import forget_everything, register
 from tests.rag.parsing.makers import pdf_of
 
-ROUTES = sorted(path for path in set(ALL) if "<" in path)
+# The platform's own, with nobody's department: tests/controlplane/serving says who reads and writes them.
+OF_THE_PLATFORM = ("api/v1/price-books/",)
+ROUTES = sorted(path for path in set(ALL) if "<" in path and not path.startswith(OF_THE_PLATFORM))
 BODIES: dict[tuple[str, str], Any] = {
     ("departments", "PATCH"): {"parent": "root"},
     ("members", "PATCH"): {"clearance": "public"},
