@@ -1,5 +1,8 @@
 from django.urls import path
 
-from controlplane.metering import views
+from controlplane.metering import ledger_views, views
 
-urlpatterns = [path("usage", views.Usage.as_view())]
+urlpatterns = [
+    path("usage", views.Usage.as_view()),
+    path("ledger", ledger_views.Ledger.as_view()),
+]

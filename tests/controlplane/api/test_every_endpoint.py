@@ -88,6 +88,7 @@ JUNK = ("%00", "%ED%A0%80", "..%2F..", "%27%22%3B--", "9" * 400, "\u6e20" * 300)
 QUERY = (
     "action", "actor", "target", "status", "cursor", "limit", "knowledge_base", "page", "version", "q",
     "from", "to", "group_by", "department", "assistant", "format", "conversation", "document",
+    "key", "model", "deployment", "outcome",
 )  # fmt: skip
 BODIES = (
     b"\x00",
