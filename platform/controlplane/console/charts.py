@@ -5,6 +5,7 @@ Coordinates are in the units of the drawing's view box, which the browser scales
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 560.0, 200.0
@@ -198,7 +199,12 @@ def _nice_top(highest: float) -> float:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    """A part of something small tells more places than one of many."""
+    if value is None:
+        return "–"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{Decimal(f'{value:.3g}'):f}"
 
 
 def _duration(value: float) -> str:
@@ -209,4 +215,4 @@ def _short(value: float) -> str:
     for size, mark in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:g}{mark}"
-    return f"{value:g}"
+    return f"{Decimal(f'{value:g}'):f}"

@@ -37,6 +37,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Section("overview", _("Overview"), "gauge", Need.MANAGER),
             Section("usage", _("Usage"), "chart-column", Need.MANAGER),
+            Section("requests", _("Requests"), "activity", Need.ADMIN),
         ),
     ),
     Group(

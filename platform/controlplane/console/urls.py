@@ -23,6 +23,7 @@ from controlplane.console.views import (
     people,
     people_lists,
     planner,
+    requests,
     search,
     setup,
     sign_in,
@@ -36,6 +37,8 @@ app_name = "console"
 urlpatterns = [
     path("", home.OverviewPage.as_view(), name="overview"),
     path("usage/", home.UsagePage.as_view(), name="usage"),
+    path("requests/", requests.Requests.as_view(), name="requests"),
+    path("requests/export", requests.RequestsExport.as_view(), name="requests-export"),
     # Without a slash at the end: with one it would be the page of an assistant of that name.
     path("assistants/new", assistants.AssistantNew.as_view(), name="assistant-new"),
     path("assistants/figures", assistants.AssistantFigures.as_view(), name="assistant-figures"),

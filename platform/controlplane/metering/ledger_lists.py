@@ -7,27 +7,28 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from controlplane.core.models import first_id
 from controlplane.identity.principal import Principal
 from controlplane.metering.models import LedgerEntry
-from controlplane.metering.spans import GroupBy, UsageQuery
+from controlplane.metering.spans import DAY, HOUR, GroupBy, UsageQuery, hour_of, midnight
 from controlplane.tenants.models import Department
 
-# Of the groups of the usage, those that a request of the ledger has.
-_COST_KEYS: Mapping[GroupBy, str] = {
-    "hour": "date_trunc('hour', admitted_at)",
-    "day": "(admitted_at AT TIME ZONE %(zone)s)::date",
-    "department": "department_id",
-    "model": "deployment",
-}
-_COSTS = """
-SELECT {key}, currency, sum(cost), count(*) FROM metering_ledgerentry
-WHERE tenant_id = %(tenant)s AND id >= %(first)s AND id < %(last)s AND department_id = ANY (%(departments)s)
-  AND currency <> '' GROUP BY 1, 2 ORDER BY 1, 2
+_WHERE = """
+WHERE tenant_id = %(tenant)s AND id >= {first} AND id < {last} AND department_id = ANY (%(departments)s) AND currency <> ''
+"""
+# Of the groups of the usage those that are columns of the ledger.
+_COLUMNS: Mapping[GroupBy, str] = {"department": "department_id", "model": "deployment"}
+_BY_COLUMN = """
+SELECT {key}, currency, sum(cost), count(*) FROM metering_ledgerentry {where} GROUP BY 1, 2 ORDER BY 1, 2
+"""
+# Each time is a range of the index: to group by an expression of the admission would sort every entry of the period.
+_BY_TIME = """
+SELECT span.n, found.* FROM unnest(%(firsts)s::uuid[], %(lasts)s::uuid[]) WITH ORDINALITY AS span (first, last, n),
+LATERAL (SELECT currency, sum(cost), count(*) FROM metering_ledgerentry {where} GROUP BY 1) AS found ORDER BY 1, 2
 """
 
 
@@ -91,19 +92,35 @@ def department_names(*, tenant_id: UUID) -> dict[UUID, str]:
 
 def cost_groups(*, principal: Principal, query: UsageQuery) -> list[CostGroup]:
     """Of the departments that the principal reviews, as the usage is; none by assistant, which the ledger does not know."""
-    key = _COST_KEYS.get(query.group_by)
     departments = principal.review_departments
     if query.department_id:
         departments &= {query.department_id}
-    if key is None or query.assistant_id is not None:
+    values: dict[str, Any] = {"tenant": principal.tenant, "departments": list(departments)}
+    if query.assistant_id is not None or query.group_by == "assistant":
         return []
-    values = {
-        "tenant": principal.tenant,
-        "first": first_id(at=query.start),
-        "last": first_id(at=query.end),
-        "departments": list(departments),
-        "zone": settings.TIME_ZONE,
-    }
+    if query.group_by in _COLUMNS:
+        where = _WHERE.format(first="%(first)s", last="%(last)s")
+        values |= {"first": first_id(at=query.start), "last": first_id(at=query.end)}
+        rows = _read(_BY_COLUMN.format(key=_COLUMNS[query.group_by], where=where), values)
+        return [CostGroup(*row) for row in rows]
+    times = _times(query)
+    values["firsts"] = [first_id(at=at) for at in times]
+    values["lasts"] = [*values["firsts"][1:], first_id(at=query.end)]
+    rows = _read(_BY_TIME.format(where=_WHERE.format(first="span.first", last="span.last")), values)
+    keys = times if query.group_by == "hour" else [timezone.localtime(at).date() for at in times]
+    return [CostGroup(keys[n - 1], *rest) for n, *rest in rows]
+
+
+def _times(query: UsageQuery) -> list[datetime]:
+    """Where the hours or local days of the period begin; the first may begin within one."""
+    times, at = [], query.start
+    while at < query.end:
+        times.append(at)
+        at = hour_of(at) + HOUR if query.group_by == "hour" else midnight(midnight(at) + DAY + HOUR * 2)
+    return times
+
+
+def _read(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(_COSTS.format(key=key), values)
-        return [CostGroup(*row) for row in cursor.fetchall()]
+        cursor.execute(statement, values)
+        return cursor.fetchall()

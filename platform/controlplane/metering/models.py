@@ -95,4 +95,9 @@ class LedgerEntry(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="metering_ledger_newest"),
             models.Index(fields=["tenant", "department_id", "-id"], name="metering_ledger_department"),
+            # For what is rare: without them the whole ledger is read for a page of it.
+            models.Index(fields=["tenant", "actor", "-id"], name="metering_ledger_actor"),
+            models.Index(fields=["tenant", "model", "-id"], name="metering_ledger_model"),
+            models.Index(fields=["tenant", "deployment", "-id"], name="metering_ledger_deployment"),
+            models.Index(fields=["tenant", "outcome", "-id"], name="metering_ledger_outcome"),
         ]

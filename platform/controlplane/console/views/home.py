@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy
 
 from controlplane.console.addresses import api_address, chat_address
 from controlplane.console.charts import WHOLE_WIDTH, Chart, Series, bar_chart, line_chart
+from controlplane.console.cost_charts import cost_charts
 from controlplane.console.needs import Need, uses_console
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.core.days import FIRST, LAST, begin_of
+from controlplane.metering.ledger_lists import cost_groups, department_names
 from controlplane.metering.overview import Figure, Link, Overview, overview
 from controlplane.metering.selectors import UsageGroup, usage_groups
 from controlplane.metering.spans import GROUPS, UsageQuery
@@ -225,6 +227,10 @@ class UsagePage(ConsolePage):
             until=timezone.localtime(query.end - timedelta(microseconds=1)).date(),
             group_names=[(name, _GROUP_NAMES[name]) for name in GROUPS],
             chart=_usage_chart(groups),
+            costs=cost_charts(
+                found=cost_groups(principal=self.principal, query=query),
+                names=department_names(tenant_id=self.principal.tenant),
+            ),
             export=f"{api_address()}/usage?{urlencode({**period, 'group_by': query.group_by, 'format': 'csv'})}",
         )
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('metering', '0004_ledger_isolation'),
+        ('metering', '0005_ledger_route'),
     ]
 
     operations = [
