@@ -5,25 +5,19 @@ from decimal import Decimal
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+
+from controlplane.console.ledger_words import OUTCOMES
 
 register = template.Library()
 
-_OUTCOMES = {
-    "given": ("badge--good", _("answered")),
-    "rejected": ("badge--warn", _("rejected")),
-    "failed": ("badge--bad", _("failed")),
-    "stopped": ("", _("stopped")),
-    "interrupted": ("badge--bad", _("interrupted")),
-}
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€"}
 
 
 @register.simple_tag
 def request_outcome(outcome: str) -> SafeString | str:
-    if outcome not in _OUTCOMES:
+    if outcome not in OUTCOMES:
         return outcome
-    look, words = _OUTCOMES[outcome]
+    look, words = OUTCOMES[outcome]
     return format_html('<span class="badge {}">{}</span>', look, words)
 
 

@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.console.choices import administered_choices
+from controlplane.console.ledger_words import OUTCOME_CHOICES
 from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage
 from controlplane.console.paging import list_page
@@ -19,13 +20,6 @@ from controlplane.identity.principal import Principal
 from controlplane.metering.ledger_exports import ledger_csv
 from controlplane.metering.ledger_lists import LedgerQuery, department_names, ledger_entries
 
-OUTCOMES = (
-    ("given", _("answered")),
-    ("rejected", _("rejected")),
-    ("failed", _("failed")),
-    ("stopped", _("stopped")),
-    ("interrupted", _("interrupted")),
-)
 _DAY = timedelta(days=1)
 
 
@@ -35,7 +29,7 @@ class FilterForm(forms.Form):
     who = forms.CharField(max_length=200, required=False)
     model = forms.CharField(max_length=200, required=False)
     department = forms.UUIDField(required=False)
-    outcome = forms.ChoiceField(choices=[("", ""), *OUTCOMES], required=False)
+    outcome = forms.ChoiceField(choices=[("", ""), *OUTCOME_CHOICES], required=False)
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
 
@@ -89,7 +83,7 @@ class Requests(ConsolePage):
             is_filtered=any(asked.values()),
             candidates=candidates if len(candidates) > 1 else [],
             departments=administered_choices(principal=self.principal),
-            outcomes=OUTCOMES,
+            outcomes=OUTCOME_CHOICES,
         )
 
 
