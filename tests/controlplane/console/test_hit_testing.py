@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from controlplane.audit.selectors import event_list
-from controlplane.console.hits import Piece, marked
+from controlplane.console.marks import Piece, marked
 from controlplane.core.scope import tenant_scope
 from controlplane.tenants.models import Role
 from tests.controlplane.api.openai.conftest import CREDIT, GIFTS, configure

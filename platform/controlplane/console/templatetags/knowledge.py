@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from controlplane.console.passages import Part, parts_of
 from controlplane.core.secrecy import Secrecy
 from controlplane.documents.models import DocumentStatus, JobStatus
 from controlplane.documents.notices import notice
@@ -69,3 +70,8 @@ def all_named() -> bool:
     """Whether each state has a name and a look."""
     states = {*DocumentStatus.values, *JobStatus.values}
     return states <= set(_NAMES) and states <= set(_LOOKS)
+
+
+@register.inclusion_tag("console/parts/passage.html")
+def passage(text: str) -> dict[str, tuple[Part, ...]]:
+    return {"parts": parts_of(text=text)}
