@@ -19,6 +19,8 @@ from frontend.markdown.math_marks import add_math
 # What would look wrong for a moment, until the rest of it comes: half a mark, half an emphasis.
 _UNFINISHED = re.compile(r"(?:\[\d{0,3}|[*_~`$\\]{1,3})$")
 # Not what is a link, nor begins to be a definition; another mark may follow at once.
+# A mark never begins a line by itself: it stays with the word that it proves.
+_JOIN = "&#8288;"
 _MARK = re.compile(r"\[(\d{1,3})\](?![(:]|\[(?!\d{1,3}\]))")
 _ALLOWED_LINK = re.compile(r"(?:https?://[^/\s\\]|/(?![/\\]))[^\s\\]*", re.IGNORECASE)
 
@@ -103,8 +105,8 @@ def _render_cite(
 ) -> str:
     number = tokens[index].content
     if env.get("sources"):
-        return f'<a class="cite" href="#{escapeHtml(env["sources"])}{number}">[{number}]</a>'
-    return f'<button type="button" class="cite" data-cite="{number}">{number}</button>'
+        return f'{_JOIN}<a class="cite" href="#{escapeHtml(env["sources"])}{number}">[{number}]</a>'
+    return f'{_JOIN}<button type="button" class="cite" data-cite="{number}">{number}</button>'
 
 
 def _render_link(

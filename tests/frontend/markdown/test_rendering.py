@@ -112,7 +112,7 @@ def test_links_open_elsewhere_and_tell_nothing() -> None:
 
 
 def test_marks_of_citations() -> None:
-    mark = '<button type="button" class="cite" data-cite="1">1</button>'
+    mark = '&#8288;<button type="button" class="cite" data-cite="1">1</button>'
     assert render("十天[1]。", known={1}) == [f"<p>十天{mark}。</p>\n"]
     assert render("十天[1]。", known={2}) == ["<p>十天[1]。</p>\n"]
     assert mark in render("十天[1]。", known=None)[0]
@@ -126,7 +126,7 @@ def test_marks_of_citations() -> None:
 
 def test_marks_link_to_sources_on_the_page() -> None:
     assert render("十天[1]，[2]。", known={1}, sources="m7-") == [
-        '<p>十天<a class="cite" href="#m7-1">[1]</a>，[2]。</p>\n'
+        '<p>十天&#8288;<a class="cite" href="#m7-1">[1]</a>，[2]。</p>\n'
     ]
 
 
