@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError
 
-from controlplane.chat.engines import needs_gate, prompt_settings, sampling
+from controlplane.chat.engines import needs_gate, prompt_settings, reads_instructions, sampling
 from controlplane.chat.events import (
     Cited,
     ContentDelta,
@@ -242,8 +242,7 @@ class AnswerService:
         prompt = _prompt(run, engines[0], passages)
         run.shown_documents = documents_of(passages, prompt)
         if run.traced:
-            shown = tuple(source.number for source in prompt.sources)
-            yield TracedPrompt(engines[0].name, prompt.messages, shown, sampling(engines[0], params))
+            yield _traced(run, engines[0], prompt, params)
         composer = AnswerComposer(
             checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
@@ -341,6 +340,16 @@ def _why_unsupported(run: Run, withheld: str) -> RefusalReason:
     if declines(withheld):
         return RefusalReason.MODEL_DECLINED
     return RefusalReason.CUT_OFF if run.finish_reason == "length" else RefusalReason.UNSUPPORTED_ANSWER
+
+
+def _traced(run: Run, engine: EngineEndpoint, prompt: Prompt, params: Mapping[str, Any]) -> TracedPrompt:
+    return TracedPrompt(
+        engine=engine.name,
+        messages=prompt.messages,
+        shown=tuple(source.number for source in prompt.sources),
+        parameters=sampling(engine, params),
+        reads_instructions=reads_instructions(engine) or not run.received.instructions.strip(),
+    )
 
 
 def _prompt(run: Run, engine: EngineEndpoint, passages: Sequence[FoundPassage]) -> Prompt:

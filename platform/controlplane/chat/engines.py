@@ -19,6 +19,11 @@ def prompt_settings(engine: EngineEndpoint) -> PromptSettings:
     )
 
 
+def reads_instructions(engine: EngineEndpoint) -> bool:
+    """Whether it is given an assistant's instructions: what a small model reads is measured, and it follows no more."""
+    return engine.profile != "small"
+
+
 def needs_gate(engine: EngineEndpoint) -> bool:
     """Whether to ask it beforehand if the passages answer: a small model does not say so by itself, and one below a billion
     parameters cannot tell when it is asked."""

@@ -58,12 +58,15 @@ class TracedVerdict:
 
 @dataclass(frozen=True, slots=True)
 class TracedPrompt:
-    """What the engine is sent. `shown`: the places, from 1, of the passages that found room."""
+    """What the engine is sent. `shown`: the places, from 1, of the passages that found room. `reads_instructions`: False
+    where there are some, and the engine's model is too small to follow them beside the passages.
+    """
 
     engine: str
     messages: tuple[Message, ...]
     shown: tuple[int, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    reads_instructions: bool = True
 
 
 @dataclass(frozen=True, slots=True)

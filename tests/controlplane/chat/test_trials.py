@@ -13,7 +13,7 @@ from controlplane.chat.models import Conversation, Message
 from controlplane.core.scope import tenant_scope
 from controlplane.identity.models import KeyScope
 from controlplane.tenants.models import Role
-from tests.controlplane.api.openai.conftest import Bank, Served
+from tests.controlplane.api.openai.conftest import Bank, Served, configure
 from tests.controlplane.api.openai.test_openai_answers import QUESTION, RIGHT
 from tests.controlplane.api.openai.test_openai_failures import wait_for
 from tests.controlplane.identity.test_sessions import signed_in
@@ -102,10 +102,24 @@ def test_the_draft_takes_the_place_of_what_was_saved(
     search, _verdict, prompt, _end = try_it(platform, bank.key, draft=draft).karez["trace"]
     assert len(search["passages"]) == 1
     assert "只用一句话。" in json.dumps(prompt["messages"], ensure_ascii=False)
+    assert prompt["reads_instructions"] is True
     with tenant_scope(bank.organisation.tenant.pk):
         assert Assistant.objects.get().instructions == ""
     refused = try_it(platform, bank.key, draft={"knowledge_bases": []})
     assert refused.choices[0].karez == {"refused": True, "reason": "no_knowledge"}
+
+
+def test_a_small_model_is_said_to_read_no_instructions(
+    platform: Served, bank: Bank, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = [{"name": "fake-model", "url": engine.base_url, "model": "fake-model", "profile": "small"}]
+    configure(monkeypatch, engines=json.dumps(small))
+    engine.answers = RIGHT
+    for instructions, read in (("只用一句话。", False), ("", True)):
+        steps = try_it(platform, bank.key, draft={"instructions": instructions}).karez["trace"]
+        [prompt] = [step for step in steps if step["step"] == "prompt"]
+        assert prompt["reads_instructions"] is read
+        assert "只用一句话。" not in json.dumps(prompt["messages"], ensure_ascii=False)
 
 
 def test_a_refusal_is_told_with_its_verdict(platform: Served, bank: Bank, engine: FakeEngine) -> None:

@@ -28,6 +28,7 @@ def trace_object(event: Traced) -> dict[str, Any]:
                 "messages": [asdict(message) for message in event.messages],
                 "shown": list(event.shown),
                 "parameters": dict(event.parameters),
+                "reads_instructions": event.reads_instructions,
             }
 
 

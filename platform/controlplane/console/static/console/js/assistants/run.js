@@ -112,6 +112,7 @@ export class Run {
   showPrompt(prompt) {
     this.show("prompt");
     this.slots.engine.textContent = prompt.engine;
+    this.slots.unread.hidden = prompt.reads_instructions;
     const label = { system: "system", user: "user", assistant: "assistant" };
     for (const message of prompt.messages) {
       const text = element("pre", "", message.content);
