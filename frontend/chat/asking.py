@@ -49,8 +49,11 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
+    """`reasoning_ms` is how long the model reasoned, as the platform keeps it."""
+
     refused: bool
     reason: str
+    reasoning_ms: int | None = None
 
 
 Part = Begun | Queued | Reasoned | Said | Cited | Ended
@@ -147,7 +150,8 @@ def _parts(chunk: dict[str, Any]) -> Sequence[Part]:
             parts.append(Cited(tuple(_citation(annotation) for annotation in annotations)))
         if choice.get("finish_reason"):
             refused = choice.get("karez") or {}
-            parts.append(Ended(bool(refused.get("refused")), str(refused.get("reason") or "")))
+            reason = str(refused.get("reason") or "")
+            parts.append(Ended(bool(refused.get("refused")), reason, told.get("reasoning_ms")))
     return parts
 
 

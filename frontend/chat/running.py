@@ -210,6 +210,9 @@ class Running:
         self.interval = max(REPAINT_SECONDS, _PAINTING_SHARE * (time.perf_counter() - began))
 
     def _reasoning_ms(self) -> int | None:
+        # The platform's own, once it is there: what is shown now is what is shown when the page is opened again.
+        if self._ended.reasoning_ms is not None:
+            return self._ended.reasoning_ms
         if self._reasoned_from is None:
             return None
         return round(((self._reasoned_until or time.monotonic()) - self._reasoned_from) * 1000)

@@ -242,3 +242,13 @@ async def test_a_whole_answer_is_set_beside_the_loop(stage: Stage, monkeypatch: 
     await collect(running.watch())
     assert threading.get_ident() not in threads
     assert len(threads) == 1
+
+
+async def test_how_long_it_reasoned_is_what_the_platform_keeps(stage: Stage) -> None:
+    running = stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1")
+    pieces = await stage.begun(0)
+    pieces.send(BEGIN, {"choices": [{"delta": {"reasoning_content": "…"}}]}, said("a"))
+    pieces.send(END | {"karez": {"engine": "r1", "reasoning_ms": 12_345}}, b"data: [DONE]\n\n")
+    pieces.queue.put_nowait(None)
+    last = [update async for update in running.watch()][-1]
+    assert (last["reasoning_ms"], last["message"]["reasoning_ms"]) == (12_345, 12_345)

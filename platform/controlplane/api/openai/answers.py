@@ -64,11 +64,16 @@ class _Answer:
             told["degraded"] = list(self.retrieved.degraded)
         if self.finished and self.traces:
             told["trace"] = self.traces
-        return told | self.engine()
+        return told | self.ending()
 
-    def engine(self) -> dict[str, Any]:
-        """The deployment that answered: `model` says what was asked for."""
-        return {"engine": self.finished.engine} if self.finished and self.finished.engine else {}
+    def ending(self) -> dict[str, Any]:
+        """The deployment that answered, for `model` says what was asked for; and how long it reasoned, as it is kept."""
+        if not self.finished:
+            return {}
+        told: dict[str, Any] = {"engine": self.finished.engine} if self.finished.engine else {}
+        if self.finished.timings.reasoning_ms is not None:
+            told["reasoning_ms"] = self.finished.timings.reasoning_ms
+        return told
 
     def refusal(self) -> dict[str, Any]:
         """Stands beside `finish_reason`."""
@@ -134,7 +139,7 @@ async def frames(*, events: Events, model: str, include_usage: bool) -> AsyncGen
                 yield _frame(answer, [], include_usage, karez={"trace": trace})
     reason = answer.finished.finish_reason if answer.finished else "stop"
     last = {**_choice({}), "finish_reason": reason, **answer.refusal()}
-    yield _frame(answer, [last], include_usage, karez=answer.engine())
+    yield _frame(answer, [last], include_usage, karez=answer.ending())
     if include_usage and answer.finished:
         yield _frame(answer, [], include_usage, usage=usage_object(answer.finished.usage))
     yield b"data: [DONE]\n\n"

@@ -96,6 +96,8 @@ def test_a_stream_says_the_same_with_the_annotations_before_the_end(
     assert [a["url_citation"]["title"] for a in deltas[-2].annotations] == ["授信管理办法"]
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-2:] == [None, "stop"]
     assert chunks[-1].choices == []
+    assert chunks[-2].karez["engine"] == "fake-model"
+    assert chunks[-2].karez["reasoning_ms"] == messages_of(bank)[-1].reasoning_ms
     assert (
         chunks[-1].usage.total_tokens == chunks[-1].usage.prompt_tokens + chunks[-1].usage.completion_tokens
     )
