@@ -110,7 +110,7 @@ export class SourcePanel {
   }
 
   async #page(citation, place, number = citation.page) {
-    place.replaceChildren(h("div", { class: "page-button" }));
+    place.replaceChildren(h("div", { class: "page-button", role: "status" }, h("span", { class: "spinner", "aria-hidden": "true" }), h("span", { class: "quiet" }, t("panel_page_loading"))));
     const shown = await pageImage(`${addressOf(citation)}/pages/${number}?width=1200&highlight=${encodeURIComponent(citation.chunk_id)}`);
     if (this.citation !== citation) return;
     if (shown.status === 401) sessionEnded("session_expired");
