@@ -81,6 +81,7 @@ def citation_views(rows: Iterable[Json]) -> list[Json]:
                 "chunk_id": row.get("chunk_id"),
                 "title": row.get("title") or "",
                 "page": row.get("page"),
+                "page_end": row.get("page_end"),
                 "section": row.get("section") or "",
                 "quote": row.get("quote"),
             },

@@ -3,6 +3,7 @@ import { copyText, h, icon, iconButton, patchBlocks, t } from "./dom.js";
 import { announce, toast } from "./dialogs.js";
 import { feedbackButtons } from "./feedback.js";
 import { setMath } from "./math.js";
+import { placeOf } from "./places.js";
 import { stoppedCard } from "./problems.js";
 
 export class AnswerView {
@@ -140,7 +141,7 @@ export class AnswerView {
 
   #sources() {
     const rows = this.citations.map((citation) => {
-      const place = [citation.page ? t("page", citation) : "", citation.section].filter(Boolean).join(" · ");
+      const place = placeOf(citation);
       return h("li", {}, h("button", { type: "button", class: "source", onclick: (event) => this.#cited(citation.index, event.currentTarget) }, h("span", { class: "source-number", "aria-hidden": "true" }, citation.index), h("span", { class: "source-text" }, h("span", { class: "source-title" }, citation.title), place && h("span", { class: "source-place" }, place))));
     });
     return h("section", { class: "sources", "aria-label": t("sources") }, h("h3", {}, t("sources")), h("ol", {}, rows));

@@ -2,6 +2,7 @@
 import { h, icon, iconButton, KAREZ, t } from "./dom.js";
 import { call, directHeaders, isEnded, sessionEnded } from "./gradio.js";
 import { passageOf } from "./passage.js";
+import { placeOf } from "./places.js";
 
 // A passage is a few hundred characters: where it goes on longer, its pages hold little else.
 const MOST_PAGES = 4;
@@ -123,11 +124,6 @@ export class SourcePanel {
 
 function addressOf(citation) {
   return `${KAREZ.prefix}/api/v1/documents/${encodeURIComponent(citation.document_id)}`;
-}
-
-function placeOf(citation, last = citation.page) {
-  const pages = !citation.page ? "" : last > citation.page ? t("pages", { from: citation.page, to: last }) : t("page", citation);
-  return [pages, citation.section].filter(Boolean).join(" · ");
 }
 
 // What is no longer there, or no longer theirs to read.

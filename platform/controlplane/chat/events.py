@@ -81,7 +81,7 @@ class ContentDelta:
 
 @dataclass(frozen=True, slots=True)
 class CitedPassage:
-    """The mark `[index]` at `start`:`end` of the content, in characters, and where it leads."""
+    """The mark `[index]` at `start`:`end` of the content, in characters, and where it leads: `page` to `page_end`."""
 
     index: int
     start: int
@@ -92,6 +92,7 @@ class CitedPassage:
     page: int | None
     section: str
     quote: str
+    page_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

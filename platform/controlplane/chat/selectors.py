@@ -34,10 +34,13 @@ _CONTINUED_AMONG = 20
 
 @dataclass(frozen=True, slots=True)
 class CitationView:
-    """`quote` is the passage as the reader may see it now: None when it was deleted, replaced or is no longer readable."""
+    """`quote` is the passage as the reader may see it now: None when it was deleted, replaced or is no longer readable.
+    So is `page_end`, where a passage that begins on the citation's page ends.
+    """
 
     citation: Citation
     quote: str | None
+    page_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def message_views(*, conversation: Conversation) -> list[MessageView]:
     quotes = _quotes(conversation.tenant_id, citations)
     by_message: dict[UUID, list[CitationView]] = {}
     for citation in citations:
-        view = CitationView(citation=citation, quote=quotes.get((citation.document_id, citation.passage_id)))
+        quote, page_end = quotes.get((citation.document_id, citation.passage_id), (None, None))
+        view = CitationView(citation=citation, quote=quote, page_end=page_end)
         by_message.setdefault(citation.message_id, []).append(view)
     given = Feedback.objects.filter(
         tenant_id=conversation.tenant_id, conversation=conversation, actor=conversation.actor
@@ -106,13 +110,13 @@ def message_views(*, conversation: Conversation) -> list[MessageView]:
     ]
 
 
-def _quotes(tenant_id: UUID, citations: Iterable[Citation]) -> dict[tuple[UUID, int], str]:
+def _quotes(tenant_id: UUID, citations: Iterable[Citation]) -> dict[tuple[UUID, int], tuple[str, int | None]]:
     passages = Passage.objects.filter(
         tenant_id=tenant_id, pk__in={citation.passage_id for citation in citations}
     )
     return {
-        (document_id, id_): text
-        for id_, document_id, text in passages.values_list("id", "document_id", "text")
+        (document_id, id_): (text, page_end)
+        for id_, document_id, text, page_end in passages.values_list("id", "document_id", "text", "page_end")
     }
 
 

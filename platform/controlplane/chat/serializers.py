@@ -33,7 +33,7 @@ class ConversationChange(serializers.Serializer[Any]):
 
 
 class CitationSerializer(serializers.Serializer[CitationView]):
-    """`quote` is null when the passage was deleted or replaced, or may no longer be read by the caller."""
+    """`quote` and `page_end` are null when the passage was deleted or replaced, or may no longer be read by the caller."""
 
     index = serializers.IntegerField(source="citation.index")
     start = serializers.IntegerField(source="citation.start")
@@ -42,6 +42,7 @@ class CitationSerializer(serializers.Serializer[CitationView]):
     chunk_id = serializers.IntegerField(source="citation.passage_id")
     title = serializers.CharField(source="citation.title")
     page = serializers.IntegerField(source="citation.page", allow_null=True)
+    page_end = serializers.IntegerField(allow_null=True)
     section = serializers.CharField(source="citation.section")
     quote = serializers.CharField(allow_null=True)
 

@@ -44,6 +44,7 @@ def cited_passages(
             page=passage.page,
             section=passage.section,
             quote=passage.text,
+            page_end=passage.page_end,
         )
         for citation in placed
         for passage in [passages[citation.number - 1]]

@@ -47,7 +47,9 @@ _Spaces = list[tuple[EmbeddingSpace, list[UUID]]]
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A passage that the asker may read. `score`: 0…1; `dense`, `keyword`, `coverage`: as in `rag.retrieval.Hit`."""
+    """A passage that the asker may read. `score`: 0…1; `dense`, `keyword`, `coverage`: as in `rag.retrieval.Hit`. It
+    stands on `page` to `page_end`.
+    """
 
     passage_id: int
     document_id: UUID
@@ -62,6 +64,7 @@ class FoundPassage:
     coverage: float
     dense_leg: Leg | None = None
     keyword_leg: Leg | None = None
+    page_end: int | None = None
 
     def hit(self) -> Hit:
         return Hit(
@@ -204,6 +207,7 @@ def _with_texts(principal: Principal, hits: Sequence[Hit]) -> list[FoundPassage]
             coverage=hit.coverage,
             dense_leg=hit.dense_leg,
             keyword_leg=hit.keyword_leg,
+            page_end=passage.page_end,
         )
         for hit in hits
         if (passage := by_id.get(hit.passage_id))

@@ -10,7 +10,7 @@ from controlplane.audit.selectors import event_list
 from controlplane.chat.models import Conversation
 from controlplane.core.scope import tenant_scope
 from controlplane.core.secrecy import Secrecy
-from controlplane.documents.models import Document
+from controlplane.documents.models import Document, Passage
 from tests.controlplane.api.openai.conftest import Bank, Served
 from tests.controlplane.api.openai.test_openai_answers import QUESTION, RIGHT, ask, messages_of
 from tests.controlplane.api.openai.test_openai_failures import wait_for
@@ -46,6 +46,18 @@ def test_a_conversation_is_listed_and_read_with_its_citations(
     assert answer["content"][citation["start"] : citation["end"]] == "[1]"
     assert (citation["title"], citation["page"], citation["section"]) == ("授信管理办法", 3, "第三章 担保")
     assert citation["quote"].startswith("第十二条 以住宅抵押的")
+
+
+def test_a_passage_over_two_pages_names_both(platform: Served, bank: Bank, engine: FakeEngine) -> None:
+    with tenant_scope(bank.organisation.tenant.pk):
+        Passage.objects.filter(document__title="授信管理办法").update(page_end=4)
+    path = held(platform, bank, engine)
+    [citation] = answer_in(bank.key.client.get(path).json())["citations"]
+    assert (citation["page"], citation["page_end"]) == (3, 4)
+    with tenant_scope(bank.organisation.tenant.pk):
+        Document.objects.filter(title="授信管理办法").delete()
+    [citation] = answer_in(bank.key.client.get(path).json())["citations"]
+    assert (citation["page"], citation["page_end"]) == (3, None)
 
 
 def test_only_the_one_who_asked_sees_it(platform: Served, bank: Bank, engine: FakeEngine) -> None:

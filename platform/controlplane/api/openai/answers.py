@@ -174,6 +174,7 @@ def _annotation(citation: CitedPassage) -> dict[str, Any]:
         "karez": {
             "document_id": str(citation.document_id),
             "page": citation.page,
+            "page_end": citation.page_end,
             "section": citation.section,
             "chunk_id": citation.passage_id,
             "quote": citation.quote,

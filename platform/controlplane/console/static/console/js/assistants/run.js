@@ -59,7 +59,7 @@ export class Run {
   cite(annotations) {
     const seen = new Map(annotations.map((note) => [note.karez.index, note]));
     for (const [index, note] of [...seen].sort(([a], [b]) => a - b)) {
-      const page = note.karez.page ? ` · ${this.page(note.karez.page)}` : "";
+      const page = note.karez.page ? ` · ${this.page(note.karez.page, note.karez.page_end)}` : "";
       const link = element("a", "", note.url_citation.title + page);
       link.href = note.url_citation.url.startsWith("http") ? note.url_citation.url : "#";
       link.target = "_blank";
@@ -137,8 +137,8 @@ export class Run {
     if (end.reasoning_ms) this.slots["reasoning-time"].textContent = `· ${milliseconds(end.reasoning_ms)}`;
   }
 
-  page(number) {
-    return this.words.page.replace("#", number);
+  page(first, last) {
+    return last > first ? this.words.pages.replace("#", `${first}–${last}`) : this.words.page.replace("#", first);
   }
 
   show(name) {
