@@ -36,6 +36,7 @@ app_name = "console"
 
 urlpatterns = [
     path("", home.OverviewPage.as_view(), name="overview"),
+    path("overview/engines", non_atomic_requests(home.OverviewEngines.as_view()), name="overview-engines"),
     path("usage/", home.UsagePage.as_view(), name="usage"),
     path("requests/", requests.Requests.as_view(), name="requests"),
     path("requests/export", requests.RequestsExport.as_view(), name="requests-export"),

@@ -10,11 +10,13 @@ from controlplane.assistants.departments import DepartmentCounts, department_cou
 from controlplane.chat.models import Conversation
 from controlplane.console.templatetags.knowledge import status_badge
 from controlplane.console.templatetags.organisation import state_badge
+from controlplane.console.views import home
 from controlplane.console.views import models as views
 from controlplane.core.scope import tenant_scope
 from controlplane.documents import spaces
 from controlplane.documents.models import EmbeddingSpace, KnowledgeBase
 from controlplane.documents.spaces import space_uses
+from controlplane.metering import overview as seen
 from controlplane.serving.fleet import Fleet
 from controlplane.serving.registry import Registry
 from controlplane.serving.selectors import FleetRows, SeenReplica
@@ -179,3 +181,20 @@ def test_an_engine_is_ready_in_the_same_words_as_a_document() -> None:
     with override("en"):
         assert state_badge("ready") == '<span class="badge badge--dot badge--good">Ready</span>'
         assert ">Ready</span>" in status_badge("ready")
+
+
+def test_the_overview_asks_the_engines_after_it_was_shown(
+    organisation: Organisation, other: Organisation, engines: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "registry", lambda: engines)
+    monkeypatch.setattr(seen, "registry", lambda: engines)
+    by = askers(organisation, other)
+    assert 'hx-get="/overview/engines"' in by.manager.get("/").text
+    assert engines.asked == 0
+    assert by.member.get("/overview/engines").status_code == 403
+    assert engines.asked == 0
+    part = by.manager.get("/overview/engines", headers={"Accept-Language": "en"}).text
+    assert engines.asked == 1
+    assert "deepseek-r1" in part
+    assert "Down" in part
+    assert "hx-get" not in part

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from asgiref.sync import async_to_sync
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -24,6 +26,7 @@ from controlplane.metering.ledger_lists import cost_groups, department_names
 from controlplane.metering.overview import Figure, Link, Overview, overview
 from controlplane.metering.selectors import UsageGroup, usage_groups
 from controlplane.metering.spans import GROUPS, UsageQuery
+from controlplane.serving.registry import registry
 
 _DAY = timedelta(days=1)
 # What a list of the console calls the parameters of a figure's link.
@@ -94,6 +97,18 @@ class OverviewPage(ConsolePage):
             documents=[(_STATES.get(c.key, c.key), c.key, c.count) for c in seen.documents],
             refusals=[(c.key, c.count, address_of(c.link)) for c in seen.refusals],
         )
+
+
+class OverviewEngines(ConsolePage):
+    """The part of the overview with the states of the engines, asked: another process may have seen them since."""
+
+    need = Need.MANAGER
+    atomic = False
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        async_to_sync(registry().deployments)()
+        context = {"engines": registry().last_seen(), "asked": True}
+        return render(request, "console/parts/engine_states.html", context)
 
 
 _STATES: Mapping[str, Promise] = {
