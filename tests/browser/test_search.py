@@ -25,3 +25,8 @@ def test_the_palette(admin: Page) -> None:
     expect(palette).to_be_visible()
     admin.keyboard.press("Escape")
     expect(palette).to_be_hidden()
+    admin.keyboard.press("/")
+    admin.keyboard.type("贷款")
+    admin.keyboard.press("Escape")
+    expect(palette).to_be_hidden()
+    expect(palette.locator("input")).to_have_value("贷款")

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import password_validation
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -83,7 +82,7 @@ class PasswordForm(ConsoleForm):
         label=gettext_lazy("New password"),
         strip=False,
         max_length=128,
-        help_text=password_validation.password_validators_help_text_html,
+        help_text=gettext_lazy("At least 10 characters, neither common nor like your name."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(

@@ -1,4 +1,4 @@
-// Ctrl+K (⌘K), or "/" outside of fields: the search of the whole console. Arrows move, Enter opens.
+// Ctrl+K (⌘K), or "/" outside of fields: the search of the whole console. Arrows move, Enter opens, Esc closes.
 
 export function setUpPalette() {
   const palette = document.getElementById("palette");
@@ -23,7 +23,14 @@ export function setUpPalette() {
     event.preventDefault();
     open();
   });
-  palette.addEventListener("keydown", (event) => move(palette, field, event));
+  palette.addEventListener("keydown", (event) => {
+    // A search field would take the first Esc for itself, and only empty itself. What was written is still there next time.
+    if (event.key === "Escape" && !event.isComposing) {
+      event.preventDefault();
+      palette.close();
+    }
+    move(palette, field, event);
+  });
   palette.querySelector("form").addEventListener("submit", (event) => {
     const first = palette.querySelector(".palette__hit");
     if (!first) return;
