@@ -36,6 +36,11 @@ PAGES = (
     "/api-keys/",
     "/audit/",
     "/models/",
+    "/models/engines",
+    "/models/embedding",
+    "/planner/",
+    "/planner/?model=deepseek-r1&accelerator=h800-80&cards_per_node=8&nodes=2&purchase_per_card=200000",
+    "/hit-testing/",
     "/search/?q=2024",
 )
 # One of each kind, taken from the first list that links to it.
