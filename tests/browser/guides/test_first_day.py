@@ -49,7 +49,7 @@ def test_the_first_day(page: Page, content: Content) -> None:
     page.fill("[name=password]", "deep-water-2026")
     picture(page, "setup-organisation")
     page.click("form .button--primary")
-    expect(page.locator("#engine-state .badge--good")).to_have_count(2)
+    expect(page.locator("#engine-state .badge--good")).to_have_count(2, timeout=SECONDS)
     picture(page, "setup-engine")
     page.click(".card__foot .button--primary")
     page.fill("[name=name]", typed.department)

@@ -65,7 +65,7 @@ def test_overview_and_search(page: Page, stage: Stage) -> None:
     picture(page, "usage")
     page.keyboard.press("Control+k")
     page.keyboard.type(stage.content.found)
-    expect(page.locator("#palette .palette__hit").nth(2)).to_be_visible()
+    expect(page.locator("#palette .palette__hit", has_text=stage.content.found).first).to_be_visible()
     picture(page, "search")
 
 
