@@ -74,6 +74,8 @@ def test_an_unsaved_prompt_is_tried_and_told_step_by_step(fresh: Page, engine: F
     expect(run.locator(".hit").first).to_contain_text("语义")
     run.locator("[data-slot=prompt] summary").click()
     expect(run.locator("[data-slot=messages]")).to_contain_text("先给出结论。<img src=x onerror=alert(1)>")
+    expect(run.locator("[data-slot=unread]")).to_be_hidden()  # but for small models
+    expect(run.locator("[data-slot=doing]")).to_have_text("正在回答")
     assert fresh.locator(".run img").count() == 0
     # Not simply the last one: the watch over engines asks too.
     asked = [request.body["messages"] for request in engine.requests]

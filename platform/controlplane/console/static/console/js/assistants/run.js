@@ -78,6 +78,7 @@ export class Run {
 
   showSearch(search) {
     this.search = search;
+    this.slots.doing.textContent = this.words.answering;
     this.show("search");
     this.slots.found.textContent = String(search.passages.length);
     this.slots.searched.textContent = `${this.words.searched} ${search.question}`;
