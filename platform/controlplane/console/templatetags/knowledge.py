@@ -4,6 +4,7 @@ from django import template
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.console.passages import Part, parts_of
@@ -63,7 +64,9 @@ def reader_notice(warning: str) -> str:
 @register.simple_tag
 def secrecy_badge(level: int) -> SafeString:
     secrecy = Secrecy(level)
-    return format_html('<span class="badge badge--{}">{}</span>', _SECRECY_LOOKS[secrecy], secrecy.label)
+    return format_html(
+        '<span class="badge badge--{}">{}</span>', _SECRECY_LOOKS[secrecy], capfirst(secrecy.label)
+    )
 
 
 def all_named() -> bool:

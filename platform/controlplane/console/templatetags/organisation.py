@@ -6,6 +6,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.identity.actors import Actor
@@ -26,13 +27,13 @@ _OUTCOMES = {
 @register.simple_tag
 def role_badge(membership: Membership) -> SafeString:
     look = _ROLE_LOOKS.get(Role(membership.role), "")
-    return format_html('<span class="badge {}">{}</span>', look, membership.get_role_display())
+    return format_html('<span class="badge {}">{}</span>', look, capfirst(membership.get_role_display()))
 
 
 @register.simple_tag
 def outcome_badge(outcome: str) -> SafeString:
     look, words = _OUTCOMES[outcome]
-    return format_html('<span class="badge {}">{}</span>', look, words)
+    return format_html('<span class="badge {}">{}</span>', look, capfirst(words))
 
 
 @register.simple_tag
