@@ -19,8 +19,9 @@ from frontend.markdown.math_marks import add_math
 # What would look wrong for a moment, until the rest of it comes: half a mark, half an emphasis.
 _UNFINISHED = re.compile(r"(?:\[\d{0,3}|[*_~`$\\]{1,3})$")
 # Not what is a link, nor begins to be a definition; another mark may follow at once.
-# A mark never begins a line by itself: it stays with the word that it proves.
-_JOIN = "&#8288;"
+# A mark never begins a line by itself: it stays with the word that it proves. Browsers break before a button whatever
+# stands there, so that what joins it (a character of no width) is in one span with it, in which nothing breaks.
+_JOINED = '<span class="joined">&#8288;{}</span>'
 _MARK = re.compile(r"\[(\d{1,3})\](?![(:]|\[(?!\d{1,3}\]))")
 _ALLOWED_LINK = re.compile(r"(?:https?://[^/\s\\]|/(?![/\\]))[^\s\\]*", re.IGNORECASE)
 
@@ -95,6 +96,8 @@ def _cite(state: StateInline, silent: bool) -> bool:
     if not is_mark and not state.env.get("cut"):
         return False
     if is_mark and not silent:
+        if state.pending.endswith(" "):
+            state.pending = state.pending.rstrip(" ") + "\u00a0"
         state.push("cite", "button", 0).content = str(int(found[1]))
     state.pos = found.end()
     return True
@@ -105,8 +108,8 @@ def _render_cite(
 ) -> str:
     number = tokens[index].content
     if env.get("sources"):
-        return f'{_JOIN}<a class="cite" href="#{escapeHtml(env["sources"])}{number}">[{number}]</a>'
-    return f'{_JOIN}<button type="button" class="cite" data-cite="{number}">{number}</button>'
+        return _JOINED.format(f'<a class="cite" href="#{escapeHtml(env["sources"])}{number}">[{number}]</a>')
+    return _JOINED.format(f'<button type="button" class="cite" data-cite="{number}">{number}</button>')
 
 
 def _render_link(

@@ -337,7 +337,7 @@ def test_the_pane_has_its_answer_rendered(organisation: Organisation) -> None:
     answer = manager(organisation).post(f"{ONE}try/rendered", {"text": text, "run": "3", "known": ["1"]})
     assert answer.status_code == 200
     assert answer.text == (
-        '<p><strong>结论</strong>&#8288;<a class="cite" href="#run-3-1">[1]</a>，[2]</p>\n'
+        '<p><strong>结论</strong><span class="joined">&#8288;<a class="cite" href="#run-3-1">[1]</a></span>，[2]</p>\n'
         "<p>&lt;img src=x onerror=alert(1)&gt; "
         '<span class="image-as-text">![x](https://evil.example/p.png)</span></p>\n'
     )

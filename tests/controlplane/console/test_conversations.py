@@ -182,7 +182,7 @@ def transcript(organisation: Organisation, held: Held) -> str:
 
 
 def test_the_marks_of_an_answer_lead_to_its_citations(organisation: Organisation, held: Held) -> None:
-    mark = f'&#8288;<a class="cite" href="#m{held.answer.pk}-1">[1]</a>'
+    mark = f'<span class="joined">&#8288;<a class="cite" href="#m{held.answer.pk}-1">[1]</a></span>'
     assert transcript(organisation, held) == f"<p>最高不超过70%{mark}。</p>\n"
     page = manager(organisation).get(f"/conversations/{held.conversation.pk}/").text
     assert mark in page

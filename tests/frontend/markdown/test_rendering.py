@@ -112,7 +112,7 @@ def test_links_open_elsewhere_and_tell_nothing() -> None:
 
 
 def test_marks_of_citations() -> None:
-    mark = '&#8288;<button type="button" class="cite" data-cite="1">1</button>'
+    mark = '<span class="joined">&#8288;<button type="button" class="cite" data-cite="1">1</button></span>'
     assert render("十天[1]。", known={1}) == [f"<p>十天{mark}。</p>\n"]
     assert render("十天[1]。", known={2}) == ["<p>十天[1]。</p>\n"]
     assert mark in render("十天[1]。", known=None)[0]
@@ -126,7 +126,7 @@ def test_marks_of_citations() -> None:
 
 def test_marks_link_to_sources_on_the_page() -> None:
     assert render("十天[1]，[2]。", known={1}, sources="m7-") == [
-        '<p>十天&#8288;<a class="cite" href="#m7-1">[1]</a>，[2]。</p>\n'
+        '<p>十天<span class="joined">&#8288;<a class="cite" href="#m7-1">[1]</a></span>，[2]。</p>\n'
     ]
 
 
@@ -182,3 +182,9 @@ def test_a_long_answer_is_not_read_again_and_again() -> None:
         growing.update(text)
     assert len(growing.blocks) == 300
     assert growing._settled_blocks == 299
+
+
+def test_a_mark_stays_with_the_word_before_it() -> None:
+    [block] = render("ten days [1], **at least** [1].", known={1})
+    assert 'ten days\u00a0<span class="joined">' in block
+    assert '</strong>\u00a0<span class="joined">' in block
