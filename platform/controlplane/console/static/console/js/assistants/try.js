@@ -15,7 +15,8 @@ export function setUpTrying(pane, editor) {
     event.preventDefault();
     const text = question.value.trim();
     if (!text || stopping) return;
-    stopping = new AbortController();
+    const own = new AbortController();
+    stopping = own;
     toggle(true);
     status.textContent = status.dataset.asking;
     const drafts = [["draft", draftOf(editor)]];
@@ -24,12 +25,13 @@ export function setUpTrying(pane, editor) {
     pair.className = drafts.length > 1 ? "runs is-pair" : "runs";
     runs.prepend(pair);
     const shown = drafts.map(([name]) => new Run(pane, pair, name, text, drafts.length > 1));
-    await Promise.all(shown.map((run, at) => answer(run, [...history, { role: "user", content: text }], drafts[at][1])));
+    await Promise.all(shown.map((run, at) => answer(run, [...history, { role: "user", content: text }], drafts[at][1], own.signal)));
+    if (stopping !== own) return;  // cleared meanwhile, and another one may be asked already
     if (shown[0].text) history = [...history, { role: "user", content: text }, { role: "assistant", content: shown[0].text }].slice(-12);
-    status.textContent = stopping.signal.aborted ? status.dataset.stopped : status.dataset.done;
+    status.textContent = own.signal.aborted ? status.dataset.stopped : status.dataset.done;
     stopping = null;
     toggle(false);
-    question.value = "";
+    if (question.value.trim() === text) question.value = "";
     question.focus();
   });
   question.addEventListener("keydown", (event) => {
@@ -41,6 +43,8 @@ export function setUpTrying(pane, editor) {
   stop.addEventListener("click", () => stopping?.abort());
   pane.querySelector("[data-clear]").addEventListener("click", () => {
     stopping?.abort();
+    stopping = null;
+    toggle(false);
     history = [];
     runs.replaceChildren();
     question.focus();
@@ -52,14 +56,14 @@ export function setUpTrying(pane, editor) {
     if (busy) stop.focus();
   }
 
-  async function answer(run, messages, draft) {
+  async function answer(run, messages, draft, signal) {
     const body = { model: "assistant", messages, stream: true, karez: draft ? { trace: true, draft } : { trace: true } };
     try {
       const response = await fetch(pane.dataset.try, {
         method: "POST",
         headers: { "Content-Type": "application/json", "X-CSRFToken": token(editor), "Accept-Language": document.documentElement.lang },
         body: JSON.stringify(body),
-        signal: stopping.signal,
+        signal,
       });
       if (!response.ok) return run.fail(await wordsOf(response, pane));
       for await (const chunk of readEvents(response.body)) run.take(chunk);
