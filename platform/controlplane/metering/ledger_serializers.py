@@ -40,6 +40,8 @@ class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
             "call",
             "model",
             "deployment",
+            "route",
+            "route_reason",
             "streamed",
             "outcome",
             "code",
