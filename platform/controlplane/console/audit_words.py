@@ -118,6 +118,7 @@ _SENTENCES: dict[str, Promise] = {
     "tenant.created": _("founded the organisation %(slug)s"),
     "tenant.suspended": _("suspended the organisation: %(reason)s"),
     "tenant.resumed": _("resumed the organisation"),
+    "limits.changed": _("changed limits of use: %(target)s"),
     "tenant.renamed": _("renamed the organisation to “%(name)s”"),
 }
 

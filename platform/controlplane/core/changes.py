@@ -23,6 +23,7 @@ _HOW = ("connect_timeout", "sslmode", "sslrootcert", "sslcert", "sslkey", "targe
 CREDENTIALS = "karez_credentials"
 ENGINES = "karez_engines"
 ENGINE_WORK = "karez_engine_work"
+LIMITS = "karez_limits"
 
 
 class Changes:

@@ -10,7 +10,7 @@ from controlplane.core.scope import Scope, scoped
 from controlplane.identity.departments import department_delete_by, department_hold, keys_ended
 from controlplane.identity.models import ApiKey
 from controlplane.identity.principal import Principal
-from controlplane.metering.models import HourlyUsage
+from controlplane.metering.models import HourlyUsage, UsageLimit
 from controlplane.metering.services import usage_move
 from controlplane.tenants.models import Department
 from controlplane.tenants.selectors import department_contents
@@ -22,12 +22,19 @@ def department_dissolve(*, principal: Principal, department: Department) -> None
     held = department_hold(principal=principal, department=department)
     if held.parent_id is not None:
         _move(held.tenant_id, held.pk, held.parent_id)
+    # Its limits go with it; what it had left is the department's above from now on, under that one's.
+    with scoped(Scope(tenant_id=held.tenant_id, unrestricted=True)):
+        UsageLimit.objects.filter(tenant_id=held.tenant_id, department=held).delete()
     department_delete_by(principal=principal, department=held)
 
 
 def department_obstacles(*, department: Department) -> dict[str, int]:
     """`{kind: number}` of what keeps it from being dissolved: numbers only, whoever asks."""
-    goes = {ApiKey._meta.label: keys_ended(), HourlyUsage._meta.label: Q(department=department)}
+    goes = {
+        ApiKey._meta.label: keys_ended(),
+        HourlyUsage._meta.label: Q(department=department),
+        UsageLimit._meta.label: Q(department=department),
+    }
     with scoped(Scope(tenant_id=department.tenant_id, unrestricted=True)):
         return department_contents(department=department, without=goes)
 

@@ -101,3 +101,31 @@ class LedgerEntry(TenantModel):
             models.Index(fields=["tenant", "deployment", "-id"], name="metering_ledger_deployment"),
             models.Index(fields=["tenant", "outcome", "-id"], name="metering_ledger_outcome"),
         ]
+
+
+class UsageLimit(TenantModel):
+    """What a tenant, or a department of it, may use of the engines. `department` is None for the tenant as a whole.
+
+    None is no limit. `weight` (1 to 100) divides saturated engines: over tenants, and within one over its departments.
+    """
+
+    department = models.ForeignKey(
+        "tenants.Department",
+        null=True,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    requests_per_minute = models.PositiveIntegerField(null=True)
+    tokens_per_minute = models.PositiveIntegerField(null=True)
+    concurrency = models.PositiveIntegerField(null=True)
+    weight = models.PositiveSmallIntegerField(default=10)
+    batch_allowed = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "department"], name="metering_limit_once", nulls_distinct=False
+            )
+        ]
