@@ -2,6 +2,9 @@
 
 import os
 import shutil
+from functools import cache
+
+from tests.browser import headless_shell
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 ARGUMENTS = [
@@ -18,7 +21,9 @@ ARGUMENTS = [
 MISSING = "no Chromium on this machine: apt install chromium fonts-noto-cjk, or name one in KAREZ_CHROMIUM"
 
 
+@cache
 def find() -> str | None:
-    """`KAREZ_CHROMIUM`, or the first of the usual names on the path."""
-    named = os.environ.get("KAREZ_CHROMIUM")
-    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    """`KAREZ_CHROMIUM`, or what the distribution has for tests, or the first of the usual names on the path."""
+    if named := os.environ.get("KAREZ_CHROMIUM") or headless_shell.obtain():
+        return named
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
