@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import HOSTILE, SECONDS, assert_accessible, sign_in
+from tests.browser.conftest import HOSTILE, assert_accessible, sign_in
 from tests.browser.reader import read
 from tests.browser.watch import Watch
 from tests.e2e.conftest import Platform
@@ -143,20 +143,6 @@ def test_two_answers_a_refusal_a_stop_and_an_engine_that_is_down(
         expect(fresh.locator(".run [data-slot=search]")).to_be_visible()
     finally:
         engine.answers = script
-
-
-def test_who_clears_while_it_answers_can_ask_at_once(fresh: Page, engine: FakeEngine) -> None:
-    engine.answers = Answer(text="住宅抵押率最高不超过70%[1]。" * 40, piece_delay=0.2)
-    try:
-        ask(fresh, QUESTION)
-        expect(fresh.locator(".run__answer")).to_contain_text("住宅", timeout=SECONDS)
-    finally:
-        engine.answers = read
-    fresh.click("[data-clear]")
-    ask(fresh, QUESTION)
-    expect(fresh.locator(".run")).to_have_count(1)
-    expect(fresh.locator(".run .run__facts")).to_contain_text("ms", timeout=SECONDS)
-    expect(fresh.locator("#try-question")).to_have_value("")
 
 
 def test_versions_are_kept_compared_and_restored(fresh: Page) -> None:
