@@ -49,6 +49,8 @@ class Bucket:
         return max(0.0, self._level)
 
     def _refill(self, now: float) -> None:
+        if now <= self._at:  # somebody looked at the clock before the bucket was made
+            return
         self._level = min(self._level + (now - self._at) * self._rate, self._burst)
         self._at = now
 

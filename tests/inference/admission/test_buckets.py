@@ -58,3 +58,9 @@ def test_in_any_minute_at_most_seven_sixths_of_the_rate_and_one_request(
     for begin, _amount in taken:
         in_minute = sum(amount for at, amount in taken if begin <= at < begin + 60)
         assert in_minute <= per_minute * 7 / 6 + 5 + 1e-6
+
+
+def test_the_first_request_is_let_in_whoever_looked_at_the_clock_first() -> None:
+    """The clock of a request is read before the bucket is made that it is the first to need."""
+    bucket = Bucket(per_minute=1, burst=1, now=100.0)
+    assert bucket.wait(amount=1, now=99.9) == 0.0
