@@ -108,6 +108,7 @@ def platform(
         "KAREZ_TRUSTED_PROXIES": " ".join((LOOPBACK, *settings.trusted_proxies)),
         "KAREZ_ENGINES": _engines(settings=settings, secrets=secrets, url=addresses.engine_url),
         **_given(inherited, "KAREZ_ENGINE_API_KEY"),
+        **_probes(settings=settings, inherited=inherited),
         "KAREZ_EMBEDDING_URL": addresses.embedding_url,
         "KAREZ_EMBEDDING_API_KEY": _embedding_key(settings, secrets, inherited),
         "KAREZ_EMBEDDING_MODEL": settings.embedding_model,
@@ -140,6 +141,12 @@ def _embedding_key(settings: Settings, secrets: Secrets, inherited: Mapping[str,
     if settings.embedding_url:
         return inherited.get("KAREZ_EMBEDDING_API_KEY", "")
     return secrets.embedding_api_key
+
+
+def _probes(*, settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Our bundled engine ends with its process, which we see, and each request of one token costs it a prompt that it keeps."""
+    own = {} if settings.engines else {"KAREZ_ENGINE_PROBE_SECONDS": "120"}
+    return own | _given(inherited, "KAREZ_ENGINE_PROBE_SECONDS")
 
 
 def _engines(*, settings: Settings, secrets: Secrets, url: str) -> str:

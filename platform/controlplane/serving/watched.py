@@ -1,7 +1,7 @@
 """A replica as the watch knows it: what was seen so far, and what follows from what is seen next."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.utils import timezone
@@ -16,6 +16,10 @@ from inference.fleet import DEFAULT_RULES, Health, Loads, Probe, Reason, Rules, 
 _HEARD_SECONDS = 3.0
 
 
+# Of one that says nothing of what it works on: whether it hangs or is busy cannot be told, and busy is likelier.
+PATIENT_RULES = replace(DEFAULT_RULES, misses=10)
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds. `recheck` follows a probe that leaves a question open; `limit` is how long one may take."""
@@ -25,6 +29,7 @@ class Pace:
     recheck: float = 2.0
     limit: float = 30.0
     rules: Rules = DEFAULT_RULES
+    patient_rules: Rules = PATIENT_RULES
 
 
 @dataclass(slots=True)
@@ -67,6 +72,8 @@ class Watched:
             slow = Reason("slow", probe.reason.words)
             self.health = state.busy(health=self.health, at=now, reason=slow)
         else:
+            if probe.outcome == "late" and tokens_before is None:
+                rules = self.pace.patient_rules
             self.health = state.missed(health=self.health, at=now, reason=probe.reason, rules=rules)
         if self.health.state == "failed":
             self.loads = None
