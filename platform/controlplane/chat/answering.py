@@ -37,6 +37,7 @@ from controlplane.chat.services.questions import question_receive
 from controlplane.chat.sources import cited_passages, documents_of, sources_of, sources_seen
 from controlplane.chat.standalone import standalone_question
 from controlplane.chat.trials import trial_end, trial_receive
+from controlplane.chat.turns import cost_of_prompt
 from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import Problem, Unavailable
 from controlplane.core.scope import scoped
@@ -102,6 +103,7 @@ class AnswerService:
             ending = MessageStatus.STOPPED, ""
             raise
         finally:
+            run.turn.leave(usage=run.usage)
             if run.saving is None:
                 # This task is being cancelled, because the client is gone, or is failing: what is left to do runs on its own.
                 status, reason = ending
@@ -246,6 +248,12 @@ class AnswerService:
         composer = AnswerComposer(
             checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
+        cost = cost_of_prompt(messages=prompt.messages, params=sampling(engines[0], params))
+        async with aclosing(
+            run.turn.wait(principal=run.received.principal, engines=engines, cost=cost)
+        ) as places:
+            async for place in places:
+                yield place
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
                 run.note_reasoning(reasoning=delta.reasoning, content=delta.content)
@@ -254,6 +262,7 @@ class AnswerService:
                 run.citations = cited_passages(composer.citations, passages)
                 for event in _shown(run, visible, delta.reasoning):
                     yield event
+        run.turn.leave(usage=run.usage)
         for event in _shown(run, composer.finish(), ""):
             yield event
         if not composer.supported:

@@ -1,6 +1,6 @@
 """What happens while a question is answered, in this order:
 
-Started, Retrieved?, (TracedSearch, TracedVerdict, TracedPrompt)?, ReasoningDelta*, ContentDelta*, then one of
+Started, Retrieved?, (TracedSearch, TracedVerdict, TracedPrompt)?, Queued*, ReasoningDelta*, ContentDelta*, then one of
     Cited, Finished     an answer
     Refused, Finished   the documents do not hold it
     Failed              the question is kept
@@ -70,6 +70,13 @@ class TracedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """The engine is full: the place in the queue before it, from 1."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     text: str
 
@@ -108,11 +115,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds since the question came in; `reasoning_ms` is how long the model reasoned before it answered."""
+    """Milliseconds since the question came in; `reasoning_ms` is how long the model reasoned before it answered,
+    `queue_ms` how long the question waited for its turn at the engine."""
 
     first_token_ms: int | None
     total_ms: int
     reasoning_ms: int | None = None
+    queue_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +140,15 @@ class Failed:
 
 
 Traced = TracedSearch | TracedVerdict | TracedPrompt
-Event = Started | Retrieved | Traced | ReasoningDelta | ContentDelta | Cited | Refused | Finished | Failed
+Event = (
+    Started
+    | Retrieved
+    | Traced
+    | Queued
+    | ReasoningDelta
+    | ContentDelta
+    | Cited
+    | Refused
+    | Finished
+    | Failed
+)

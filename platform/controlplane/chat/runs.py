@@ -11,6 +11,7 @@ from controlplane.chat.events import (
 )
 from controlplane.chat.models import MessageStatus
 from controlplane.chat.questions import NO_USAGE, Outcome, ReceivedQuestion
+from controlplane.chat.turns import Turn
 from inference.client import Usage
 
 
@@ -33,6 +34,7 @@ class Run:
     answer_begun: bool = False
     shown_documents: tuple[UUID, ...] = ()
     saving: "asyncio.Task[None] | None" = None
+    turn: Turn = field(default_factory=Turn)
 
     @property
     def traced(self) -> bool:
@@ -46,6 +48,7 @@ class Run:
             first_token_ms=self.first_token_ms,
             total_ms=self.milliseconds(),
             reasoning_ms=self._reasoning_ms(),
+            queue_ms=self.turn.waited_ms,
         )
 
     def note_reasoning(self, *, reasoning: str, content: str) -> None:

@@ -109,6 +109,7 @@ class EndingNote(TypedDict):
     completion_tokens: int
     reasoning_tokens: int
     is_estimated: bool
+    queue_ms: int
     first_token_ms: int | None
     total_ms: int
 

@@ -28,6 +28,7 @@ class Meter:
         "_first_token_ms",
         "_note",
         "_pieces",
+        "_queue_ms",
         "_settled",
         "_slot",
         "_usage",
@@ -62,8 +63,19 @@ class Meter:
         self._deployment = ""
         self._usage: Usage | None = None
         self._pieces = 0
+        self._queue_ms = 0
         self._first_token_ms: int | None = None
         self._settled = False
+
+    @property
+    def tokens(self) -> int | None:
+        """What the engine counted, prompt and answer; None where it has not."""
+        usage = self._usage
+        return usage.prompt_tokens + usage.completion_tokens if usage else None
+
+    def waited(self, *, seconds: float) -> None:
+        """It waited so long for its turn at an engine."""
+        self._queue_ms = round(seconds * 1000)
 
     def dispatch(self, *, deployment: str, route: str = "", reason: str = "") -> None:
         """An engine is about to get it: from here on it is in the journal, whatever happens. `route` and `reason`: what was
@@ -120,6 +132,7 @@ class Meter:
             "completion_tokens": usage.completion_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
             "is_estimated": self._usage is None and self._pieces > 0,
+            "queue_ms": self._queue_ms,
             "first_token_ms": self._first_token_ms,
             "total_ms": self._passed(),
         }

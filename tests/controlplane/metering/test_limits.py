@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from io import StringIO
 from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from controlplane.audit.selectors import event_list
@@ -169,3 +171,33 @@ def _set(tenant_id: UUID) -> None:
         tenant_limits_set(principal=PLATFORM, tenant_id=tenant_id, values=SOME)
     finally:
         connection.close()
+
+
+def test_the_operator_sets_and_shows_the_limits_of_an_organisation(organisation: Organisation) -> None:
+    slug, told = organisation.tenant.slug, StringIO()
+    call_command(
+        "limits", "set", slug, "--requests-per-minute", "60", "--weight", "20", "--no-batch", stdout=told
+    )
+    assert told.getvalue() == f"{slug}: 60 requests a minute, weight 20, no batch\n"
+    found = limits_of(tenant_id=organisation.tenant.pk)
+    assert found.own == LimitValues(requests_per_minute=60, weight=20, batch_allowed=False)
+    assert changes_of(organisation) == [("system", f"tenant:{organisation.tenant.pk}")]
+    call_command("limits", "set", slug, stdout=told)
+    assert told.getvalue().splitlines()[-1] == f"{slug}: no limits, weight 10, batch allowed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "nobody-of-that-name"), "no organisation"),
+        (("set", "{slug}", "--concurrency", "0"), "--concurrency"),
+        (("set", "{slug}", "--weight", "101"), "--weight"),
+    ],
+)
+def test_what_the_operator_gets_wrong_is_named(
+    organisation: Organisation, arguments: tuple[str, ...], words: str
+) -> None:
+    given = [argument.format(slug=organisation.tenant.slug) for argument in arguments]
+    with pytest.raises(CommandError, match=words):
+        call_command("limits", *given)
+    assert changes_of(organisation) == []

@@ -37,6 +37,7 @@ async def metered(
                         meter.counted(usage=None, pieces=pieces)
                     case Finished():
                         meter.answered_by(deployment=event.engine)
+                        meter.waited(seconds=event.timings.queue_ms / 1000)
                         meter.counted(usage=event.usage, pieces=pieces)
                         meter.settle(outcome="given")
                     case Failed():

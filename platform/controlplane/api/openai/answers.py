@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from controlplane.api.openai.streaming import queue_comment
 from controlplane.api.openai.traces import trace_object, trace_of_end
 from controlplane.chat.events import (
     Cited,
@@ -17,6 +18,7 @@ from controlplane.chat.events import (
     Event,
     Failed,
     Finished,
+    Queued,
     ReasoningDelta,
     Refused,
     Retrieved,
@@ -127,6 +129,8 @@ async def frames(*, events: Events, model: str, include_usage: bool) -> AsyncGen
     async with aclosing(events):
         async for event in events:
             answer.note(event)
+            if isinstance(event, Queued):
+                yield queue_comment(event.place)
             deltas = _deltas(event, answer)
             traces, sent = answer.traces[sent:], len(answer.traces)
             if (deltas or traces) and not begun:

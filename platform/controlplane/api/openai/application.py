@@ -22,6 +22,7 @@ from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.changes import ENGINES
 from controlplane.core.offload import background_done
 from controlplane.core.problems import Problem
+from controlplane.serving.entrance import install
 from controlplane.serving.fleet import fleet
 from controlplane.serving.work import report_work
 from inference.errors import EngineError
@@ -53,7 +54,9 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     changes = application.changes
     changes.hear(channel=ENGINES, changed=fleet().changed, told=fleet().told)
     fleet().is_connected = lambda: changes.connected
-    tasks = [asyncio.ensure_future(work) for work in (changes.run(), report_work())]
+    install(application.door)
+    await application.door.agree()
+    tasks = [asyncio.ensure_future(work) for work in (changes.run(), report_work(), application.door.run())]
     yield
     for task in tasks:
         task.cancel()

@@ -37,15 +37,19 @@ from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.replies import Reply, header
 from controlplane.api.openai.streaming import ClientGone
-from controlplane.core.changes import CREDENTIALS, Changes
+from controlplane.core.changes import CREDENTIALS, LIMITS, Changes
 from controlplane.identity.key_cache import KeyCache
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
+from controlplane.metering.door import Door
 from controlplane.metering.meter import Meter
+from controlplane.serving.entrance import cost_of
 from controlplane.serving.registry import registry
 from inference.endpoints import EngineKind
 from inference.router.affinity import prefix_of
 
+# OpenAI's names of what may wait until there is room.
+BATCH_TIERS = ("flex", "batch")
 Asked = ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest
 
 
@@ -75,11 +79,13 @@ class Gateway:
 
     behind: ASGIApp
     keys: KeyCache = field(init=False)
+    door: Door = field(init=False)
     changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = KeyCache(trusted=lambda: self.changes.connected)
-        self.changes = Changes(channels={CREDENTIALS: self.keys.forget})
+        self.door = Door(trusted=lambda: self.changes.connected)
+        self.changes = Changes(channels={CREDENTIALS: self.keys.forget, LIMITS: self.door.limits.forget})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = (
@@ -161,7 +167,22 @@ class Gateway:
         reply.watch()
         if streamed:
             reply.stream()
-        await Passing(registry=engines, passage=passage, reply=reply, meter=meter).run(way=way)
+        passing = Passing(registry=engines, passage=passage, reply=reply, meter=meter)
+        if not way.replicas:  # an engine that might serve it does not say so
+            await passing.run(way=way)
+            return
+        ticket = await self.door.enter(
+            principal=principal,
+            replicas=way.replicas,
+            cost=cost_of(size=size, answer_tokens=_answer_tokens(call, sent)),
+            batch=sent.get("service_tier") in BATCH_TIERS,
+            told=reply.position if streamed else None,
+        )
+        try:
+            meter.waited(seconds=ticket.waited)
+            await passing.run(way=way)
+        finally:
+            ticket.leave(tokens=meter.tokens)
 
 
 def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:
@@ -173,6 +194,13 @@ def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:
         end_user=user if isinstance(user, str) else "",
         streamed=bool(sent.get("stream")),
     )
+
+
+def _answer_tokens(call: Call, sent: dict[str, Any]) -> int | None:
+    """The most that the answer may have; None where the client does not say."""
+    if call.kind != "chat":
+        return 0
+    return sent.get("max_completion_tokens") or sent.get("max_tokens")
 
 
 def _checked(call: Call, sent: dict[str, Any]) -> Asked:

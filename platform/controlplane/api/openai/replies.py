@@ -14,6 +14,7 @@ from controlplane.api.openai.streaming import (
     KEEP_ALIVE_SECONDS,
     STREAM_HEADERS,
     ClientGone,
+    queue_comment,
 )
 from controlplane.core.problems import Problem
 
@@ -128,6 +129,12 @@ class Reply:
         if self._timer is None:
             self._timer = self._loop.call_at(self._due, self._look)
 
+    def position(self, place: int) -> None:
+        """Tell a client that waits for its stream which place in the queue it has; as a comment, which clients pass over."""
+        if self._sign is None and not self._busy:
+            self._sign = asyncio.ensure_future(self._sign_of_life(queue_comment(place)))
+            self._due = self._loop.time() + KEEP_ALIVE_SECONDS
+
     async def end(self) -> None:
         """The stream's end."""
         self._disarm()
@@ -175,11 +182,11 @@ class Reply:
         if transport is not None:
             transport.abort()
 
-    async def _sign_of_life(self) -> None:
+    async def _sign_of_life(self, sign: bytes = KEEP_ALIVE) -> None:
         try:
             if not self._begun:
                 await self._begin()
-            await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+            await self._send({"type": "http.response.body", "body": sign, "more_body": True})
         except OSError:
             pass  # the watch tells of it
         finally:

@@ -25,6 +25,11 @@ STREAM_HEADERS = [
 ]
 
 
+def queue_comment(place: int) -> bytes:
+    """A place in the queue, from 1, as a comment of the stream."""
+    return b": queue position %d\n\n" % place
+
+
 class ClientGone(Exception):
     """The client hung up before there was anything to send."""
 

@@ -1,0 +1,113 @@
+"""The way in to the engines: limits of the organisation and the department, and a fair queue where an engine is full."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.core.problems import Forbidden, Problem, TooMany, Unavailable
+from controlplane.identity.principal import Principal
+from controlplane.metering.limit_cache import LimitCache
+from inference.admission import Gate, Party, Refused, Sharing, Ticket
+from inference.endpoints import EngineEndpoint
+
+_WORDS: Mapping[tuple[str, str], Promise] = {
+    ("requests", "tenant"): _("Your organisation may send %(limit)s requests a minute, and has sent them."),
+    ("requests", "department"): _("Your department may send %(limit)s requests a minute, and has sent them."),
+    ("tokens", "tenant"): _(
+        "Your organisation may use %(limit)s tokens a minute, and this request goes beyond."
+    ),
+    ("tokens", "department"): _(
+        "Your department may use %(limit)s tokens a minute, and this request goes beyond."
+    ),
+    ("concurrency", "tenant"): _("Your organisation may have %(limit)s requests answered at once, and has."),
+    ("concurrency", "department"): _(
+        "Your department may have %(limit)s requests answered at once, and has."
+    ),
+    ("queue_full", "tenant"): _("%(limit)s requests of your organisation wait for this model already."),
+    ("queue_full", "pool"): _("%(limit)s requests wait for this model already."),
+    ("waited_too_long", "pool"): _(
+        "The model was busy for %(limit)s seconds, and this request was not answered."
+    ),
+}
+
+
+class Door:
+    """Of one process and event loop. `trusted` tells whether changes of limits are heard of (`core.changes`). Start `run`."""
+
+    def __init__(self, *, trusted: Callable[[], bool]) -> None:
+        self.limits = LimitCache(trusted=trusted)
+        self._gate = Gate()
+        self._sharing = Sharing(gate=self._gate, url=settings.ENV.cache_url.get_secret_value())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether this process agrees with the others at this moment."""
+        return self._sharing.shared
+
+    async def agree(self) -> None:
+        """Hear of the other processes, before the first request: half a second at most."""
+        await self._sharing.exchange()
+
+    async def run(self) -> None:
+        """Until cancelled. Valkey may go and come back."""
+        await self._sharing.run()
+
+    async def enter(
+        self,
+        *,
+        principal: Principal,
+        replicas: Sequence[EngineEndpoint],
+        cost: float,
+        batch: bool = False,
+        told: Callable[[int], None] | None = None,
+    ) -> Ticket:
+        """See `serving.entrance.Entrance`."""
+        party = await self._party(principal, batch=batch)
+        pool = self._pool(replicas)
+        try:
+            return self._gate.try_enter(party=party, pool=pool, cost=cost) or await self._gate.enter(
+                party=party, pool=pool, cost=cost, told=told
+            )
+        except Refused as refused:
+            raise _problem(refused) from refused
+
+    async def _party(self, principal: Principal, *, batch: bool) -> Party:
+        tenant, department = principal.tenant, principal.department_id
+        limits = self.limits.known(tenant_id=tenant) or await self.limits.limits(tenant_id=tenant)
+        if batch and not limits.batch_allowed(department_id=department):
+            raise Forbidden(
+                code="batch_not_allowed",
+                field="service_tier",
+                detail=_("Your organisation does not allow batch requests."),
+                remedy=_("Leave “service_tier” out, or ask an administrator."),
+            )
+        return limits.party(department_id=department, priority="batch" if batch else "interactive")
+
+    def _pool(self, replicas: Sequence[EngineEndpoint]) -> str:
+        """The pool of a deployment, or of several behind one route; its capacity is what its replicas have now."""
+        name = "+".join(sorted({replica.name for replica in replicas}))
+        places = [replica.capacity for replica in replicas if replica.capacity is not None]
+        capacity = sum(places) if len(places) == len(replicas) else None
+        pool = self._gate.pool(name)
+        if pool.capacity != capacity:
+            pool.capacity = capacity
+        return name
+
+
+def _problem(refused: Refused) -> Problem:
+    detail = _WORDS[refused.kind, refused.level] % {"limit": f"{refused.limit:g}"}
+    if refused.level == "pool":
+        return Unavailable(
+            code="engine_saturated",
+            detail=detail,
+            remedy=_("Try again in %(seconds)s seconds.") % {"seconds": round(refused.retry_after)},
+            retry_after=refused.retry_after,
+        )
+    return TooMany(
+        code="rate_limit_exceeded",
+        detail=detail,
+        remedy=_("Try again in %(seconds)s seconds.") % {"seconds": round(refused.retry_after)},
+        retry_after=refused.retry_after,
+    )
