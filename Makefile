@@ -1,6 +1,6 @@
 # Karez. `make` alone lists the targets. Only relative paths: the clone may lie anywhere, under any name.
 .DEFAULT_GOAL := help
-.PHONY: help up down manage test test-vllm check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console bench-gateway
+.PHONY: help up down manage test test-soak test-vllm check fmt messages screenshots lock install install-dev bench bench-start bench-ingest bench-search bench-proxy bench-chat bench-console bench-gateway
 MAKEFLAGS += --no-print-directory
 # Chinese is printed whatever the locale of the machine.
 export PYTHONUTF8 := 1
@@ -24,6 +24,9 @@ manage: ## run a command of manage.py beside what `make up` started (ARGS="audit
 
 test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
 	$(PYTHON) -m tests $(ARGS)
+
+test-soak: install-dev ## the tests that kill and flood for minutes, which `make test` leaves out
+	KAREZ_SOAK=1 $(PYTHON) -m tests -m soak $(ARGS)
 
 test-vllm: install-dev ## the tests with real vLLM on the processor; installs it first (2.1 GB, once)
 	KAREZ_TEST_VLLM=1 $(PYTHON) -m tests tests/vllm

@@ -23,6 +23,11 @@ SHARED = Path(os.environ.get("KAREZ_SHARED_DIR", ROOT.parent / "shared"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a browser come last, in the order in which they stand."""
     items.sort(key=_needs_browser)
+    if not os.environ.get("KAREZ_SOAK"):
+        skipped = pytest.mark.skip(reason="kills and floods for minutes: `make test-soak` runs it")
+        for item in items:
+            if item.get_closest_marker("soak"):
+                item.add_marker(skipped)
     for item in items:
         if _needs_browser(item):
             item.add_marker(pytest.mark.timeout(900))

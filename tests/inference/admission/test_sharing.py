@@ -108,6 +108,7 @@ def percentile(values: list[float], part: float) -> float:
     return values[min(len(values) - 1, int(len(values) * part))]
 
 
+@pytest.mark.soak
 def test_weighted_shares_hold_over_three_processes(valkey_server: Servers) -> None:
     """The heavy ones are unevenly spread, and one sits at one process alone."""
     a, b, c = {"name": "a", "weight": 1}, {"name": "b", "weight": 2}, {"name": "c", "weight": 3}
@@ -139,6 +140,7 @@ def test_weighted_shares_hold_over_three_processes(valkey_server: Servers) -> No
     assert everything > 0.8 * 7 * 12 / 0.05
 
 
+@pytest.mark.soak
 def test_a_tenants_flood_at_most_doubles_the_others_time_to_first_token(valkey_server: Servers) -> None:
     """To the first token: the wait and a service of 50 ms. Three others ask now and then at every process."""
     others: Tenants = [{"name": f"o{n}", "clients": 1, "pause": 0.12} for n in range(3)]
@@ -168,6 +170,7 @@ def test_a_tenants_flood_at_most_doubles_the_others_time_to_first_token(valkey_s
     assert min(ratios) <= 2
 
 
+@pytest.mark.soak
 def test_limits_are_kept_by_all_processes_together(valkey_server: Servers) -> None:
     """600 a minute are 10 a second, and ten seconds' worth may come at once."""
     rates = {"name": "a", "clients": 8, "limits": {"requests_per_minute": 600}}
@@ -194,6 +197,7 @@ def own_valkey() -> Iterator[Servers]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.mark.soak
 def test_when_valkey_dies_they_go_on_within_their_parts_and_agree_again_when_it_is_back(
     own_valkey: Servers,
 ) -> None:
