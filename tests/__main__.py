@@ -4,6 +4,7 @@ Most of the rest keeps one core busy and the others another; one after the other
 two about as long as each other: the longer one is how long everybody waits. With arguments: one run of pytest with these.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,21 +12,29 @@ from pathlib import Path
 
 PYTEST = (sys.executable, "-m", "pytest")
 BESIDE = ("tests/deploy", "tests/frontend", "tests/browser", "tests/vllm")
+# Dozens of programs are started: each would compile the whole platform anew.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 # What pytest says when it has found no test: nothing was asked of that run.
 NO_TESTS = 5
 
 
 def main(arguments: list[str]) -> int:
     if arguments:
-        return subprocess.call([*PYTEST, *arguments])
+        return subprocess.call([*PYTEST, *arguments], env=ENVIRONMENT)
     with tempfile.TemporaryDirectory(prefix="karez-tests-") as folder:
         log = Path(folder, "beside.log")
         with log.open("wb") as file:
             beside = subprocess.Popen(
-                [*PYTEST, "-p", "no:cacheprovider", *BESIDE], stdout=file, stderr=subprocess.STDOUT
+                [*PYTEST, "-p", "no:cacheprovider", *BESIDE],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=ENVIRONMENT,
             )
             try:
-                codes = [subprocess.call([*PYTEST, *(f"--ignore={path}" for path in BESIDE)]), beside.wait()]
+                codes = [
+                    subprocess.call([*PYTEST, *(f"--ignore={path}" for path in BESIDE)], env=ENVIRONMENT),
+                    beside.wait(),
+                ]
             finally:
                 beside.terminate()
                 beside.wait()

@@ -25,8 +25,12 @@ class Text:
 
 
 def keys_of(label: str, *, language: Language) -> set[tuple[str, ...]]:
-    """Of the texts that the label may be, what is filled in being anything: “version 2” is “version %(n)s”."""
-    return {text.key for text in _texts(language) if text.pattern.fullmatch(label)}
+    """Of the texts that the label may be, what is filled in being anything: “version 2” is “version %(n)s”.
+
+    Badges are shown with a capital that the text does not have.
+    """
+    forms = {label, label[:1].lower() + label[1:]}
+    return {text.key for text in _texts(language) for form in forms if text.pattern.fullmatch(form)}
 
 
 @cache
