@@ -11,7 +11,13 @@ import tempfile
 from pathlib import Path
 
 PYTEST = (sys.executable, "-m", "pytest")
-BESIDE = ("tests/deploy", "tests/frontend", "tests/browser", "tests/vllm")
+BESIDE = (
+    "tests/deploy",
+    "tests/controlplane/documents/crash",
+    "tests/frontend",
+    "tests/browser",
+    "tests/vllm",
+)
 # Dozens of programs are started: each would compile the whole platform anew.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 # What pytest says when it has found no test: nothing was asked of that run.

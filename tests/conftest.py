@@ -8,11 +8,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default as _transports
 
 from deploy.embedded.testing import Servers
+
+# Every client of httpx reads the system's certificates, 50 ms each time and for plain HTTP too; the suite makes thousands.
+_transports.create_ssl_context = cache(_transports.create_ssl_context)
 
 # Playwright leaves an event loop running in the thread of the tests: no asyncio test can come after it.
 BROWSER_FIXTURES = {"browser", "page", "open_browser"}

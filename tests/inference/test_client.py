@@ -15,6 +15,7 @@ from inference.endpoints import EngineEndpoint
 from inference.errors import (
     AnswerTimeout,
     EngineBusy,
+    EngineFailed,
     EngineRejected,
     EngineTimeout,
     EngineUnavailable,
@@ -93,8 +94,8 @@ async def test_a_cut_answer_says_so() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "retry_after"),
     [
-        (500, {}, EngineUnavailable, None),
-        (502, {"Retry-After": "3"}, EngineUnavailable, 3.0),
+        (500, {}, EngineFailed, None),
+        (502, {"Retry-After": "3"}, EngineFailed, 3.0),
         (504, {}, AnswerTimeout, None),
         (429, {"Retry-After": "7"}, EngineBusy, 7.0),
         (503, {}, EngineBusy, None),

@@ -56,11 +56,6 @@ def ensure_environment(*, cache: Path, environment: Mapping[str, str] | None = N
     return folder
 
 
-def is_installed(*, cache: Path) -> bool:
-    """Whether it is there already."""
-    return (_folder(cache) / INSTALLED).exists()
-
-
 def _folder(cache: Path) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(LOCK.read_bytes() + version.encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ from inference.endpoints import EngineEndpoint
 from inference.errors import (
     AnswerTimeout,
     EngineBusy,
+    EngineFailed,
     EngineRejected,
     EngineTimeout,
     EngineUnavailable,
@@ -192,7 +193,7 @@ async def test_a_body_without_a_length_lasts_until_the_connection_ends() -> None
         ("404 Not Found", UnknownModel),
         ("429 Too Many Requests", EngineBusy),
         ("503 Service Unavailable", EngineBusy),
-        ("500 Internal Server Error", EngineUnavailable),
+        ("500 Internal Server Error", EngineFailed),
         ("504 Gateway Timeout", AnswerTimeout),
     ],
 )

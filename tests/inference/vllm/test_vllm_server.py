@@ -82,7 +82,7 @@ async def test_what_does_not_obey_is_killed_with_its_workers(make: Make) -> None
     worker = int(server.launch.log.read_text().partition("worker ")[2].split()[0])
     assert alive(worker)
     await server.stop()
-    assert not alive(worker)
+    await eventually(lambda: not alive(worker))  # the system takes a moment on a busy machine
 
 
 async def test_a_server_that_dies_is_started_again(make: Make, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,8 +40,23 @@ class Served:
         )
 
 
+_running: list[Served] = []
+
+
 @pytest.fixture(scope="session")
 def served(django_db_setup: None) -> Iterator[Served]:
+    """One server, whoever imports this fixture: the application is made for one event loop."""
+    if _running:
+        yield _running[0]
+        return
+    with _serving() as found:
+        _running.append(found)
+        yield found
+        _running.clear()
+
+
+@contextmanager
+def _serving() -> Iterator[Served]:
     from controlplane.asgi import application
 
     config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", lifespan="on")
