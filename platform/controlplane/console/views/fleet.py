@@ -1,5 +1,6 @@
 """Engines: all models with their replicas, and the forms that register, drain and remove them; for the platform alone."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +62,7 @@ class Fleet(FleetPage):
         }
 
 
-class _Adding(FleetPage):
+class _Adding(FleetPage, ABC):
     """A form that makes something, once however often it is sent."""
 
     template = "console/form_page.html"
@@ -88,9 +89,9 @@ class _Adding(FleetPage):
             return self._form(form, submit=str(self.submit), status=problem.status)
         return self._done(str(self.done))
 
+    @abstractmethod
     def make(self, form: Any, **kwargs: UUID) -> object:
         """By the services. Raises their Problems."""
-        raise NotImplementedError
 
 
 class DeploymentAdd(_Adding):
