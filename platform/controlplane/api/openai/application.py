@@ -60,6 +60,8 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     yield
     for task in tasks:
         task.cancel()
+    # The door tells the other processes that this one leaves: else its part stays with it for a second.
+    await asyncio.gather(*tasks, return_exceptions=True)
     await background_done()
 
 
