@@ -7,6 +7,7 @@ what it read, as long as `connected` holds.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import psycopg
 from django.db import connection
@@ -46,7 +47,8 @@ class Changes:
         while True:
             try:
                 await self._listen()
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
+                # TimeoutError, of a server that answers nothing, is an OSError.
                 log.warning("the database's notices are not heard: %s", error)
             finally:
                 self.connected = False
@@ -63,9 +65,22 @@ class Changes:
             while True:
                 async for notice in listening.notifies(timeout=_LOOK_SECONDS):
                     self._pass_on(notice.channel, notice.payload)
-                # Nothing else would tell that the server's machine is gone.
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await listening.execute("SELECT 1")
+                await self._look(listening)
+
+    async def _look(self, listening: "psycopg.AsyncConnection[Any]") -> None:
+        """Nothing else would tell that the server's machine is gone. The connection is closed at once: psycopg would first
+        try for seconds to cancel the query, and all that time what is kept in memory would be trusted."""
+        look = asyncio.ensure_future(listening.execute("SELECT 1"))
+        try:
+            done, _ = await asyncio.wait({look}, timeout=_LOOK_SECONDS)
+        finally:
+            if not look.done():
+                self.connected = False
+                listening.pgconn.finish()
+                look.cancel()
+        if not done:
+            raise TimeoutError("the database does not answer")
+        await look
 
     def _pass_on(self, channel: str, words: str) -> None:
         told = self._told.get(channel)
