@@ -215,8 +215,15 @@ def _wait(
 
 
 def _bytes_under(scratch: Path) -> int:
-    """Of each part its largest file: pip keeps a temporary and a final copy for a moment."""
-    return sum(max((_size_of(path) for path in folder.rglob("*")), default=0) for folder in scratch.iterdir())
+    """Of each part its largest file: pip keeps a temporary and a final copy for a moment, and its folders come and go."""
+    return sum(max(map(_size_of, _files_under(folder)), default=0) for folder in scratch.iterdir())
+
+
+def _files_under(folder: Path) -> Iterator[Path]:
+    for place, _folders, files in os.walk(
+        folder
+    ):  # passes over what is gone meanwhile, which `rglob` does not
+        yield from (Path(place, file) for file in files)
 
 
 def _size_of(path: Path) -> int:

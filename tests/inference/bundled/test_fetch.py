@@ -30,6 +30,7 @@ from inference.bundled import (
     ensure_model,
     find_local_model,
     find_model,
+    part_source,
 )
 from inference.bundled.__main__ import main
 from inference.bundled.url_source import model_url
@@ -320,3 +321,18 @@ def test_the_command(
     assert json.loads((tmp_path / "c" / "verified" / "tiny.gguf.verified.json").read_text())["size"] == len(
         CONTENT
     )
+
+
+def test_what_pip_takes_away_while_it_is_counted_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "001"
+    (folder / "pip-download").mkdir(parents=True)
+    (folder / "wheel").write_bytes(b"12345")
+
+    def size_of(path: Path) -> int:
+        shutil.rmtree(folder / "pip-download", ignore_errors=True)
+        return path.stat().st_size
+
+    monkeypatch.setattr(part_source, "_size_of", size_of)
+    assert part_source._bytes_under(tmp_path) == 5
