@@ -13,7 +13,9 @@ import uvicorn
 from django.conf import settings
 
 from controlplane.documents import embedding, search
+from controlplane.serving.fleet import fleet
 from controlplane.serving.registry import registry
+from controlplane.serving.selectors import FleetRows
 from tests.controlplane.knowledge import DIMENSION, MODEL, Text, make_assistant, make_base
 from tests.controlplane.organisations import Key, Organisation
 from tests.fakes.engine import FakeEngine
@@ -92,6 +94,8 @@ def configure(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
     for cached in (registry, embedding.embedding_client, search._client):
         cached.cache_clear()
     monkeypatch.setattr(search, "_served", search._Served())
+    # Between tests nobody may ask the database: that a test before took its models away may not have been read.
+    fleet().take(rows=FleetRows())
 
 
 @pytest.fixture
