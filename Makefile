@@ -22,13 +22,13 @@ down: ## stop what `make up` started on this state
 manage: ## run a command of manage.py beside what `make up` started (ARGS="audit verify"; the same KAREZ_… as there)
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m deploy.embedded manage $(ARGS); else echo "Nothing was ever started here." >&2; exit 1; fi
 
-test: install-dev ## the test suite; it starts the PostgreSQL and Valkey it needs (ARGS=… for pytest)
+test: install-dev ## the test suite with the servers it needs, real vLLM too (2.1 GB, once); ARGS=… for pytest
 	$(PYTHON) -m tests $(ARGS)
 
-test-soak: install-dev ## the tests that kill and flood for minutes, which `make test` leaves out
+test-soak: install-dev ## three gateway processes flooded and measured, which needs a machine that does nothing else
 	KAREZ_SOAK=1 $(PYTHON) -m tests -m soak $(ARGS)
 
-test-vllm: install-dev ## the tests with real vLLM on the processor; installs it first (2.1 GB, once)
+test-vllm: install-dev ## only the tests with real vLLM on the processor; installs it first (2.1 GB, once)
 	KAREZ_TEST_VLLM=1 $(PYTHON) -m tests tests/vllm
 
 check: install-dev ## lint, formatting, types, import contracts, compose, migrations

@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a browser come last, in the order in which they stand."""
     items.sort(key=_needs_browser)
     if not os.environ.get("KAREZ_SOAK"):
-        skipped = pytest.mark.skip(reason="kills and floods for minutes: `make test-soak` runs it")
+        skipped = pytest.mark.skip(
+            reason="floods and measures for a minute: `make test-soak` runs it on a machine that does nothing else"
+        )
         for item in items:
             if item.get_closest_marker("soak"):
                 item.add_marker(skipped)

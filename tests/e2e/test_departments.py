@@ -25,8 +25,8 @@ class Floors:
     """Of 15 unanswerable questions, and of 45 answerable ones. Below the figures that bench/README.md records for the model:
     its sampling is greedy, but which of two requests shares a batch changes a word now and then.
 
-    `every`: of a model that cannot judge anyway only the first question of each department is asked, held to no floor, for
-    all of them take nine minutes. KAREZ_ALL_QUESTIONS=1 asks them all.
+    `every`: only each fourth question is asked of a model that cannot judge anyway, for all of them take nine minutes of the
+    suite's; KAREZ_ALL_QUESTIONS=1 asks them all.
     """
 
     refused: int
@@ -36,17 +36,16 @@ class Floors:
     every: int = 1
 
     def asked(self) -> int:
-        """1 for all questions, 20 for the first of each department."""
+        """1 for all questions, 4 for each fourth one."""
         return 1 if os.environ.get(ALL_QUESTIONS) else self.every
 
-    def hold(self) -> None:
-        """Skip a test of floors where too few are asked."""
-        if self.asked() > 1:
-            pytest.skip(f"the smallest model is held to its floors by {ALL_QUESTIONS}=1")
+    def of(self, floor: int) -> int:
+        """The same share of the questions that are asked, and never none."""
+        return -(-floor // self.asked())
 
 
 FLOORS = {
-    "qwen2.5-coder-0.5b": Floors(refused=3, answered=26, cites_gold=22, right=11, every=20),
+    "qwen2.5-coder-0.5b": Floors(refused=3, answered=26, cites_gold=22, right=11, every=4),
     "qwen2.5-coder-1.5b": Floors(refused=13, answered=36, cites_gold=36, right=28),
 }
 
@@ -142,28 +141,25 @@ def test_the_first_answer_was_shown_with_its_citation(platform: Platform) -> Non
 
 
 def test_unanswerable_questions_are_refused_with_a_reason(replies: list[Reply], floors: Floors) -> None:
-    floors.hold()
     unanswerable = [r for r in replies if not r.question.answerable]
     refused = [r for r in unanswerable if r.refused]
     missed = [f"{r.question.id}: {r.content[:80]}" for r in unanswerable if not r.refused]
-    assert len(refused) >= floors.refused, missed
+    assert len(refused) >= floors.of(floors.refused), missed
     assert all(r.reason and r.content and not r.annotations for r in refused)
 
 
 def test_answerable_questions_are_answered_right(replies: list[Reply], floors: Floors) -> None:
-    floors.hold()
     answerable = [r for r in replies if r.question.answerable]
     answered = [r for r in answerable if not r.refused]
-    assert len(answered) >= floors.answered, [r.question.id for r in answerable if r.refused]
+    assert len(answered) >= floors.of(floors.answered), [r.question.id for r in answerable if r.refused]
     wrong = [f"{r.question.id}: {r.content[:100]}" for r in answered if not r.right()]
-    assert len(answered) - len(wrong) >= floors.right, wrong
+    assert len(answered) - len(wrong) >= floors.of(floors.right), wrong
 
 
 def test_answers_cite_the_document_that_says_it(replies: list[Reply], floors: Floors) -> None:
-    floors.hold()
     answerable = [r for r in replies if r.question.answerable]
     missed = [r.question.id for r in answerable if not r.cites_gold()]
-    assert len(answerable) - len(missed) >= floors.cites_gold, missed
+    assert len(answerable) - len(missed) >= floors.of(floors.cites_gold), missed
 
 
 def test_every_citation_holds(platform: Platform, replies: list[Reply], floors: Floors) -> None:
@@ -185,7 +181,7 @@ def test_every_citation_holds(platform: Platform, replies: list[Reply], floors: 
             texts = plain("".join(p["text"] for p in opened.json()["passages"]))
             assert plain(karez["quote"])[:40] in texts
             checked += 1
-    assert checked >= (floors.cites_gold if floors.asked() == 1 else 1)
+    assert checked >= floors.of(floors.cites_gold)
 
 
 def test_no_department_sees_another(platform: Platform) -> None:

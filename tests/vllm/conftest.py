@@ -24,7 +24,7 @@ from tests.vllm.models import DENSE, LATENT, ensure_models
 
 __all__ = ["served"]
 
-# Installing it takes minutes that the whole suite does not have.
+# `python -m tests` asks for it, and who names these tests must.
 WANTED = "KAREZ_TEST_VLLM"
 API_KEY = "sk-of-the-engines"
 CONTEXT_TOKENS = 4096

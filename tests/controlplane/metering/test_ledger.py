@@ -223,7 +223,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.soak
 def test_every_request_counts_once_though_the_ledgers_process_is_killed_again_and_again(
     committed_organisation: Organisation, tmp_path: Path
 ) -> None:

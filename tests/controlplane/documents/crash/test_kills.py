@@ -217,13 +217,7 @@ def kill_valkey_and_its_memory(stack: Stack) -> None:
     stack.start_valkey()
 
 
-KILLS = [
-    kill_pool_child,
-    kill_worker,
-    kill_postgres,
-    kill_valkey,
-    pytest.param(kill_valkey_and_its_memory, marks=pytest.mark.soak),
-]
+KILLS = [kill_pool_child, kill_worker, kill_postgres, kill_valkey, kill_valkey_and_its_memory]
 
 
 @pytest.mark.usefixtures("slowly")
@@ -235,7 +229,6 @@ class TestKilled:
         kill(shelf.stack)
         self.check(shelf, received, undisturbed)
 
-    @pytest.mark.soak
     @pytest.mark.parametrize("kill", [kill_pool_child, kill_worker, kill_postgres])
     def test_while_parsing(self, shelf: Shelf, undisturbed: Rows, kill: Callable[[Stack], None]) -> None:
         received = shelf.upload()

@@ -19,7 +19,7 @@ from tests.controlplane.api.openai.faults.engine import MODEL, PROMPT_TOKENS, pi
 from tests.controlplane.api.openai.faults.stack import DataPlane
 from tests.controlplane.documents.crash.stack import wait_for
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 CLIENTS = 12
 # Longer than any limit that a request runs into here; one that takes longer is lost.
 LOST_SECONDS = 60.0
