@@ -12,17 +12,23 @@ from controlplane.console.charts import WHOLE_WIDTH, Chart, Series, bar_chart
 from controlplane.metering.ledger_lists import CostGroup
 
 
-def cost_charts(*, found: Sequence[CostGroup], names: Mapping[UUID, str]) -> list[Chart]:
-    """None where nothing had a price."""
-    return [_chart(currency, found, names) for currency in sorted({group.currency for group in found})]
+def cost_charts(
+    *, found: Sequence[CostGroup], names: Mapping[UUID, str], days: Sequence[date] = ()
+) -> list[Chart]:
+    """None where nothing had a price. `days`: the whole period, where it is shown by day."""
+    return [_chart(currency, found, names, days) for currency in sorted({group.currency for group in found})]
 
 
-def _chart(currency: str, found: Sequence[CostGroup], names: Mapping[UUID, str]) -> Chart:
-    groups = [group for group in found if group.currency == currency]
+def _chart(
+    currency: str, found: Sequence[CostGroup], names: Mapping[UUID, str], days: Sequence[date]
+) -> Chart:
+    costs = {group.key: float(group.cost) for group in found if group.currency == currency}
+    if days:
+        costs = {day: costs.get(day, 0.0) for day in days}
     return bar_chart(
         title=_("Cost of requests, %(currency)s") % {"currency": currency},
-        labels=[_label(group.key, names) for group in groups],
-        series=[Series(_("cost"), [float(group.cost) for group in groups], 3)],
+        labels=[_label(key, names) for key in costs],
+        series=[Series(_("cost"), list(costs.values()), 3)],
         unit=f" {currency}",
         width=WHOLE_WIDTH,
     )

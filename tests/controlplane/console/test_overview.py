@@ -1,7 +1,8 @@
 """The overview and the usage: figures that lead to their lists, and that only reviewers see."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection
@@ -9,8 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from controlplane.chat.models import MessageStatus
-from controlplane.console.views.home import address_of
+from controlplane.console.views.home import _days, _usage_chart, address_of
+from controlplane.core.days import begin_of
+from controlplane.metering.figures import NOTHING
 from controlplane.metering.overview import Link
+from controlplane.metering.selectors import UsageGroup
+from controlplane.metering.spans import UsageQuery
 from controlplane.tenants.models import Role
 from tests.controlplane.chat.conversations import Held, hold
 from tests.controlplane.console.test_pages import signed_in
@@ -84,3 +89,16 @@ def test_the_overview_asks_the_database_as_often_for_many_as_for_one(
         client.get("/")
     assert len(many) <= len(one)
     assert len(one) <= 55
+
+
+def test_a_period_by_day_is_drawn_with_its_days_without_questions() -> None:
+    start = begin_of(date(2026, 5, 1))
+    query = UsageQuery(start=start, end=start + timedelta(days=4), group_by="day")
+    days = _days(query)
+    assert [day.isoformat() for day in days] == ["2026-05-01", "2026-05-02", "2026-05-03", "2026-05-04"]
+    asked = UsageGroup("2026-05-03", "2026-05-03", replace(NOTHING, prompt_tokens=7))
+    chart = _usage_chart([asked], days)
+    assert chart.labels == [day.isoformat() for day in days]
+    assert [bar.title.split(" · ")[0] for bar in chart.bars] == ["2026-05-03"]
+    assert _usage_chart([], days).is_empty
+    assert _days(replace(query, group_by="model")) == ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +22,7 @@ from controlplane.console.cost_charts import cost_charts
 from controlplane.console.needs import Need, uses_console
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.core.days import FIRST, LAST, begin_of
+from controlplane.metering.figures import NOTHING
 from controlplane.metering.ledger_lists import cost_groups, department_names
 from controlplane.metering.overview import Figure, Link, Overview, overview
 from controlplane.metering.selectors import UsageGroup, usage_groups
@@ -235,28 +236,42 @@ class UsagePage(ConsolePage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         query = UsageForm(request.GET).query(now=timezone.now())
         groups = usage_groups(principal=self.principal, query=query)
+        days = _days(query)
         period = {"from": query.start.isoformat(), "to": query.end.isoformat()}
         return self.page(
             groups=groups,
             query=query,
             until=timezone.localtime(query.end - timedelta(microseconds=1)).date(),
             group_names=[(name, _GROUP_NAMES[name]) for name in GROUPS],
-            chart=_usage_chart(groups),
+            chart=_usage_chart(groups, days),
             costs=cost_charts(
                 found=cost_groups(principal=self.principal, query=query),
                 names=department_names(tenant_id=self.principal.tenant),
+                days=days,
             ),
             export=f"{api_address()}/usage?{urlencode({**period, 'group_by': query.group_by, 'format': 'csv'})}",
         )
 
 
-def _usage_chart(groups: Sequence[UsageGroup]) -> Chart:
+def _days(query: UsageQuery) -> Sequence[date]:
+    """All of the period, where it is shown by day: one without a question is as wide as any other."""
+    if query.group_by != "day":
+        return ()
+    first = timezone.localtime(query.start).date()
+    last = timezone.localtime(query.end - timedelta(microseconds=1)).date()
+    return [first + timedelta(days=passed) for passed in range((last - first).days + 1)]
+
+
+def _usage_chart(groups: Sequence[UsageGroup], days: Sequence[date]) -> Chart:
+    named = {group.label or group.key or "–": group.figures for group in groups}
+    if days and named:
+        named = {(label := day.isoformat()): named.get(label, NOTHING) for day in days}
     return bar_chart(
         title=_("Tokens"),
-        labels=[group.label or group.key or "–" for group in groups],
+        labels=list(named),
         series=[
-            Series(_("read"), [group.figures.prompt_tokens for group in groups], 1),
-            Series(_("written"), [group.figures.completion_tokens for group in groups], 2),
+            Series(_("read"), [figures.prompt_tokens for figures in named.values()], 1),
+            Series(_("written"), [figures.completion_tokens for figures in named.values()], 2),
         ],
         width=WHOLE_WIDTH,
     )
