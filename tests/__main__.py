@@ -16,16 +16,17 @@ from typing import IO
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 # The long ones come first; what stands nowhere here belongs to `rest`.
 PARTS: dict[str, tuple[str, ...]] = {
-    "vLLM": ("tests/vllm",),
     "rest": (),
-    "browser": ("tests/browser",),
     "end to end": ("tests/e2e", "tests/inference"),
+    "browser": ("tests/browser",),
     "chat": ("tests/frontend",),
+    "vLLM": ("tests/vllm",),
     "start and faults": (
         "tests/deploy",
         "tests/controlplane/documents/crash",
         "tests/controlplane/api/openai/faults",
     ),
+    "API": ("tests/controlplane/api",),
 }
 # Dozens of programs are started: each would compile the whole platform anew.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -78,16 +79,17 @@ def main(arguments: list[str]) -> int:
 def _begin(name: str) -> Run:
     print(f"===== {name}: begins", flush=True)
     log = tempfile.TemporaryFile(prefix="karez-tests-")  # noqa: SIM115 - closed with the run
-    command = [*PYTEST, *(PARTS[name] or _all_but_the_others())]
+    command = [*PYTEST, *PARTS[name], *_without_the_others(name)]
     return Run(
         name, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=WHOLE | ENVIRONMENT), log
     )
 
 
-def _all_but_the_others() -> list[str]:
-    others = [path for paths in PARTS.values() for path in paths]
+def _without_the_others(name: str) -> list[str]:
+    others = [path for part, paths in PARTS.items() if part != name for path in paths]
     assert all(Path(path).is_dir() for path in others), others
-    return [f"--ignore={path}" for path in others]
+    mine = tuple(PARTS[name])
+    return [f"--ignore={path}" for path in others if not mine or path.startswith(mine)]
 
 
 if __name__ == "__main__":
