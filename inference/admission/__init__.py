@@ -3,6 +3,7 @@
 Knows nothing of HTTP. Asyncio, one event loop, no locks: nothing here is called from another thread.
 """
 
+from inference.admission.accounts import Left
 from inference.admission.gate import Gate, Ticket
 from inference.admission.party import NO_LIMITS, Limits, Member, Party, Priority
 from inference.admission.pool import Bounds
@@ -13,6 +14,7 @@ __all__ = [
     "NO_LIMITS",
     "Bounds",
     "Gate",
+    "Left",
     "Limits",
     "Member",
     "Party",

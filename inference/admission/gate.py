@@ -6,7 +6,7 @@ Everything is in this process's memory; `sharing` keeps several processes in agr
 import time
 from collections.abc import Callable
 
-from inference.admission.accounts import Account
+from inference.admission.accounts import Account, Left
 from inference.admission.party import Level, Member, Party
 from inference.admission.pool import Bounds, Clock, Pool
 from inference.admission.queue import Flow, Told
@@ -120,6 +120,18 @@ class Gate:
         found.adopt(limits=member.limits, now=self.clock())
         return found
 
+    def left(self, *, party: Party) -> tuple[Left | None, Left | None]:
+        """Requests and tokens that are left to the party here and now, where they are limited: of the tenant or of the
+        department, whichever has less. Takes nothing."""
+        now, requests, tokens = self.clock(), None, None
+        for member in (party.tenant, party.department):
+            if member is None or not member.limits:
+                continue
+            account = self.account(member=member)
+            requests = _less(requests, account.requests_left(now=now))
+            tokens = _less(tokens, account.tokens_left(now=now))
+        return requests, tokens
+
     def _charged(self, party: Party, cost: float) -> tuple[Account, ...]:
         """All levels, or none."""
         asked: list[tuple[Level, Member]] = []
@@ -145,3 +157,9 @@ class Gate:
         now = self.clock()
         kept = {key: one for key, one in self.accounts.items() if not one.is_idle(now=now)}
         self.accounts, self._most_accounts = kept, _MOST_IDLE_ACCOUNTS + 2 * len(kept)
+
+
+def _less(one: Left | None, other: Left | None) -> Left | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.remaining < one.remaining else one

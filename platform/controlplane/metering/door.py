@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.core.problems import Forbidden, Problem, TooMany, Unavailable
 from controlplane.identity.principal import Principal
 from controlplane.metering.limit_cache import LimitCache
-from inference.admission import Gate, Party, Refused, Sharing, Ticket
+from inference.admission import Gate, Left, Party, Refused, Sharing, Ticket
 from inference.endpoints import EngineEndpoint
 
 _WORDS: Mapping[tuple[str, str], Promise] = {
@@ -72,6 +72,14 @@ class Door:
             )
         except Refused as refused:
             raise _problem(refused) from refused
+
+    def left(self, *, principal: Principal) -> tuple[Left | None, Left | None]:
+        """Requests and tokens that are left to who asks, in this process; None for what is not limited. From memory alone."""
+        tenant = principal.tenant_id
+        limits = None if tenant is None else self.limits.known(tenant_id=tenant)
+        if limits is None:
+            return None, None
+        return self._gate.left(party=limits.party(department_id=principal.department_id))
 
     async def _party(self, principal: Principal, *, batch: bool) -> Party:
         tenant, department = principal.tenant, principal.department_id

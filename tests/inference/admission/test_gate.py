@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.admission import Bounds, Gate, Limits, Party, Refused, Ticket
+from inference.admission import Bounds, Gate, Left, Limits, Party, Refused, Ticket
 from tests.inference.admission.parties import Clock, party
 
 
@@ -330,3 +330,21 @@ async def test_entering_a_pool_with_room_takes_microseconds() -> None:
         best = min(best, (time.perf_counter() - began) / 1000)
     print(f"in and out: {best * 1e6:.2f} µs")
     assert best < 25e-6
+
+
+async def test_what_is_left_is_of_the_tenant_or_the_department_whichever_has_less() -> None:
+    clock = Clock()
+    gate = gate_of(None, clock=clock)
+    limits, of_department = (
+        Limits(requests_per_minute=60),
+        Limits(requests_per_minute=120, tokens_per_minute=6000),
+    )
+    who = party("a", "x", limits=limits, department_limits=of_department)
+    assert gate.left(party=party("b")) == (None, None)
+    assert gate.accounts == {}
+    assert gate.left(party=who) == (Left(60, 10, 0.0), Left(6000, 1000, 0.0))
+    entered(gate, who, 250)
+    clock.now += 0.5
+    requests, tokens = gate.left(party=who)
+    assert requests == Left(60, 9, pytest.approx(0.5))
+    assert tokens == Left(6000, 800, pytest.approx(2.0))

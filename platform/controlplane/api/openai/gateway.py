@@ -5,6 +5,7 @@ What is answered from documents, the lists and the probes go on to the applicati
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -35,6 +36,7 @@ from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.names import way_of
 from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
+from controlplane.api.openai.rates import rate_headers, with_rates
 from controlplane.api.openai.replies import Reply, header
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.changes import CREDENTIALS, LIMITS, Changes
@@ -115,13 +117,15 @@ class Gateway:
 
     async def _answer(self, call: Call, scope: Scope, reply: Reply, receive: Receive, send: Send) -> None:
         principal = await self._principal(scope)
+        reply.rates = partial(rate_headers, door=self.door, principal=principal)
         sent: dict[str, Any] = {}
         meter: Meter | None = None
         try:
             raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
             sent = _object(raw)
             if call.shape is ChatRequest and _is_question(sent):
-                await self.behind(scope, _again(raw, receive), send)
+                rated = with_rates(send=send, door=self.door, principal=principal)
+                await self.behind(scope, _again(raw, receive), rated)
                 return
             meter = _meter(call, sent, principal)
             await self._passed(call, sent, len(raw), principal, reply, meter)

@@ -43,6 +43,8 @@ class Reply:
         self._watch: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._gone = False
         self._told: list[tuple[bytes, bytes]] = []
+        # Asked when the response begins: for headers that say how things stand then.
+        self.rates: Callable[[], list[tuple[bytes, bytes]]] = list
 
     def tell(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Headers of the response, in the place of those told before. Too late once it has begun."""
@@ -94,7 +96,7 @@ class Reply:
         """The whole response."""
         payload = orjson.dumps(content)
         given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        head = [_JSON, (b"content-length", b"%d" % len(payload)), *given, *self._told]
+        head = [_JSON, (b"content-length", b"%d" % len(payload)), *given, *self._told, *self.rates()]
         self._begun = True
         await self._send({"type": "http.response.start", "status": status, "headers": head})
         await self._send({"type": "http.response.body", "body": payload})
@@ -149,7 +151,11 @@ class Reply:
     async def _begin(self) -> None:
         self._begun = True
         await self._send(
-            {"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS, *self._told]}
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [*STREAM_HEADERS, *self._told, *self.rates()],
+            }
         )
 
     def _arm(self, seconds: float) -> None:
