@@ -216,7 +216,7 @@ def test_the_objects_are_there_for_their_owner(
     """The control: without it every refusal below could be that of an object that does not exist."""
     world, _ = worlds
     address = world.address(route)
-    if kind_of(route) in OF_THE_PLATFORM:
+    if kind_of(route) in ("tenants", *OF_THE_PLATFORM):
         client = signed_in(platform_admin())
         assert "GET" not in methods(address) or client.get(address).status_code == 200
     elif "GET" in methods(address):
