@@ -9,6 +9,7 @@ from inference.admission.party import NO_LIMITS, Limits, Member, Party, Priority
 from inference.admission.pool import Bounds
 from inference.admission.refusals import Refused
 from inference.admission.sharing import Sharing
+from inference.admission.watching import UnderWay, under_way
 
 __all__ = [
     "NO_LIMITS",
@@ -22,4 +23,6 @@ __all__ = [
     "Refused",
     "Sharing",
     "Ticket",
+    "UnderWay",
+    "under_way",
 ]

@@ -40,11 +40,12 @@ QUIET = AccountReport()
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`at`: seconds by the clock that all share."""
+    """`at`: seconds by the clock that all share. `waiting`: how many of each tenant wait here, in all queues."""
 
     at: float
     pools: Mapping[str, PoolReport]
     accounts: Mapping[str, AccountReport]
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, gate: Gate, *, at: float, pools: Claims, accounts: Claims) -> Self:
@@ -70,6 +71,7 @@ class Report:
                 if pool.capacity is not None
             },
             accounts=told,
+            waiting=_waiting(gate),
         )
 
     def encoded(self) -> bytes:
@@ -85,6 +87,7 @@ class Report:
                     key: [one.in_flight, one.recent, one.wanted, one.held]
                     for key, one in self.accounts.items()
                 },
+                "waiting": dict(self.waiting),
             }
         )
 
@@ -107,6 +110,8 @@ class Report:
                     key: AccountReport(int(n), float(r), int(w), int(h))
                     for key, (n, r, w, h) in found["accounts"].items()
                 },
+                # Those that run an older version do not tell it.
+                waiting={tenant: int(n) for tenant, n in found.get("waiting", {}).items()},
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -130,3 +135,12 @@ def _wishes(gate: Gate, name: str) -> dict[str, Wish]:
             weight,
         )
     return wishes
+
+
+def _waiting(gate: Gate) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for pool in gate.pools.values():
+        if pool.queue.length:
+            for tenant, (interactive, batch) in pool.queue.tenants().items():
+                found[tenant] = found.get(tenant, 0) + interactive + batch
+    return {tenant: n for tenant, n in found.items() if n}

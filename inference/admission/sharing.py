@@ -121,7 +121,7 @@ class Sharing:
     async def _speak(self) -> tuple[dict[str, Report], float]:
         """What everybody says, this process included, and the time by Valkey's clock."""
         if self._offset is None:
-            self._offset = _seconds(await self._client.time()) - time.monotonic()
+            self._offset = seconds_of(await self._client.time()) - time.monotonic()
         at = time.monotonic() + self._offset
         told = Report.of(self._gate, at=at, pools=self._pools, accounts=self._rooms)
         async with self._client.pipeline(transaction=False) as pipe:
@@ -132,9 +132,9 @@ class Sharing:
             pipe.time()
             pipe.hgetall(self._key)
             *_done, clock, found = await pipe.execute()
-        at = _seconds(clock)
+        at = seconds_of(clock)
         self._offset = at - time.monotonic()
-        reports, self._dead = _fresh(found, at)
+        reports, self._dead = fresh(found, at)
         return {**reports, self.process: told}, at
 
     def _divide(self, at: float) -> None:
@@ -229,7 +229,7 @@ class Sharing:
             await self._client.aclose()
 
 
-def _fresh(found: Mapping[bytes, bytes], at: float) -> tuple[dict[str, Report], list[str]]:
+def fresh(found: Mapping[bytes, bytes], at: float) -> tuple[dict[str, Report], list[str]]:
     """Who lives, and whose words may be thrown away."""
     living, dead = {}, []
     for process, value in found.items():
@@ -246,5 +246,5 @@ def _even(places: int, processes: int) -> list[int]:
     return whole(shares=[places / processes] * processes, turn=0)
 
 
-def _seconds(clock: tuple[int, int]) -> float:
+def seconds_of(clock: tuple[int, int]) -> float:
     return clock[0] + clock[1] / 1e6

@@ -13,7 +13,7 @@ from tests.e2e.conftest import Platform
 PATHS = (
     "/", "/usage/", "/conversations/", "/feedback/?status=", "/people/", "/people/add", "/people/import", "/departments/",
     "/departments/add", "/departments/finance/", "/api-keys/", "/api-keys/add", "/audit/", "/models/", "/tenants/",
-    "/tenants/add", "/planner/",
+    "/tenants/add", "/limits/", "/limits/add", "/planner/",
     "/planner/?model=deepseek-r1&accelerator=h800-80&cards_per_node=8&nodes=2&purchase_per_card=200000",
     "/platform/audit/", "/password", "/search/?q=a",
 )  # fmt: skip

@@ -38,6 +38,7 @@ GROUPS: tuple[Group, ...] = (
             Section("overview", _("Overview"), "gauge", Need.MANAGER),
             Section("usage", _("Usage"), "chart-column", Need.MANAGER),
             Section("requests", _("Requests"), "activity", Need.ADMIN),
+            Section("limits", _("Limits"), "zap", Need.TENANT_ADMIN),
         ),
     ),
     Group(

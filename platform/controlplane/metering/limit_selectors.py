@@ -35,7 +35,7 @@ def limits_shown(*, tenant_id: UUID) -> LimitsShown:
         departments=tuple(
             DepartmentLimits(row.department, row.depth, found.departments[row.department.pk])
             for row in department_outline(tenant_id=tenant_id)
-            if row.department.pk in found.departments
+            if found.departments.get(row.department.pk, NOTHING_SET) != NOTHING_SET
         ),
     )
 

@@ -1,5 +1,6 @@
 """Three real processes and a real Valkey: shares, one tenant's flood, limits kept together, and Valkey dying in the middle."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -20,9 +21,10 @@ import pytest
 import redis
 
 from deploy.embedded.testing import Servers, choose_servers, start_valkey, throw_away
-from inference.admission import Gate, Sharing
+from inference.admission import Gate, Limits, Sharing, UnderWay, under_way
 from inference.admission.report import Report
 from tests.deploy.processes import within
+from tests.inference.admission.parties import party
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "tests.inference.admission.gateway_process"
@@ -267,3 +269,28 @@ async def test_what_nobody_of_us_wrote_is_not_believed(valkey_server: Servers) -
     assert gate.pools["r1"].limit == 8
     assert [name.decode() for name in client.hkeys(key)] == [sharing.process]
     assert 0 < client.ttl(key) <= 60
+
+
+async def test_who_only_looks_hears_what_is_under_way_and_what_waits(valkey_server: Servers) -> None:
+    key, url = f"test:{uuid4()}", valkey_server.valkey.url(1)
+    gate = Gate()
+    sharing = Sharing(gate=gate, url=url, key=key)
+    gate.set_capacity(pool="r1", capacity=1)
+    who = party("a", "x", limits=Limits(concurrency=9), department_limits=Limits(requests_per_minute=600))
+    await sharing.exchange()
+    await sharing.exchange()
+    assert gate.try_enter(party=who, pool="r1", cost=1)
+    waits = asyncio.ensure_future(gate.enter(party=who, pool="r1", cost=1))
+    await asyncio.sleep(0)
+    await sharing.exchange()
+    assert under_way(url=url, key=key) == UnderWay({"a": 2, "a/x": 2}, {"a": 1})
+    waits.cancel()
+    assert under_way(url="redis://127.0.0.1:1/0") is None
+
+
+def test_a_process_of_an_older_version_tells_of_nobody_who_waits() -> None:
+    told = Report(at=1.0, pools={}, accounts={}, waiting={"a": 2})
+    assert Report.read(told.encoded()) == told
+    older = json.loads(told.encoded())
+    del older["waiting"]
+    assert Report.read(json.dumps(older).encode()) == Report(at=1.0, pools={}, accounts={})
