@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
         self._buffered = 0
         self._header_bytes = 0
         self._paused = False
+        self._asked = False
         self.idle_since = 0.0
         self.reused = False
         self.deadline = 0.0
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
         """Write a request. ``limit`` says in words what ``deadline`` is for the failure."""
         if self._transport is None:
             raise StaleConnectionError
-        self._parser = httptools.HttpResponseParser(self)
+        self._asked = True
         self.pieces, self._buffered, self.headers = [], 0, {}
         self.status = self._header_bytes = 0
         self.head_complete = self.complete = self.keeps_alive = False
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         """The exchange is over and the connection is kept."""
         self._unwatch()
+        self._asked = False
         self.idle_since = self.loop.time()
         self.reused = True
 
@@ -160,6 +162,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if not self._asked:  # an answer that nobody asked for would be taken for the next one's
+            self.close()
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:

@@ -97,6 +97,22 @@ async def test_requests_at_once_have_connections_of_their_own() -> None:
         upstream.close()
 
 
+async def test_what_nobody_asked_for_is_never_the_next_answer() -> None:
+    async def twice(served: Served) -> None:
+        await hello(served)
+        if served.number == 1:
+            await asyncio.sleep(0.05)
+            await served.answer(b"another's")
+
+    async with serving(twice) as server:
+        upstream = pool()
+        assert await answered(upstream, server) == b'{"hello": 1}'
+        await asyncio.sleep(0.15)
+        assert await answered(upstream, server) == b'{"hello": 1}'
+        assert server.connections == 2
+        upstream.close()
+
+
 async def test_a_kept_connection_that_the_server_closed_is_replaced_without_a_failure() -> None:
     async def once(served: Served) -> None:
         await hello(served)
