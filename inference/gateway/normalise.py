@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -22,9 +23,10 @@ _END = b"[DONE]"
 # A chunk of the first choice whose delta is text and nothing else, and what no such chunk has.
 _PLAIN = re.compile(rb'"choices":\[\{"index":0,"delta":\{"content":"[^"]')
 _SPECIAL = re.compile(
-    rb'"(?:reasoning|reasoning_content|tool_calls|error|usage)":|"finish_reason":"|"index":[1-9]'
+    rb'"(?:reasoning|reasoning_content|tool_calls|error)":|"usage":\{|"finish_reason":"|"index":[1-9]'
 )
 _LAST = b"data: [DONE]\n\n"
+_COUNT = b',"usage":{'
 
 
 class StreamNormaliser:
@@ -53,6 +55,9 @@ class StreamNormaliser:
         self._reader = PayloadReader()
         self._splitters: dict[int, ReasoningSplitter] = {}
         self._named: tuple[bytes, bytes] | None = None
+        # Whether the engine counts with each chunk, at its end; and the newest count, unread.
+        self._counts_last = False
+        self._newest_count = b""
         self._ended = False
         self.usage: Usage | None = None
         self.complete = False
@@ -88,6 +93,7 @@ class StreamNormaliser:
         chunk = _object(payload, self._where)
         if chunk.get("error"):
             raise EngineUnavailable(f"{self._where}: {chunk['error']}")
+        self._counts_last = next(reversed(chunk), "") == "usage" and bool(chunk["usage"])
         choices = chunk.get("choices")
         if not self._counted(chunk, choices):
             return b""
@@ -112,6 +118,8 @@ class StreamNormaliser:
 
         What is looked for cannot stand inside of a text: there its quotes would have a backslash before them.
         """
+        if self._counts_last:
+            payload = self._uncounted(payload)
         if named not in payload or not _PLAIN.search(payload) or _SPECIAL.search(payload):
             return b""
         if payload[-1:] != b"}":  # cut off
@@ -119,10 +127,27 @@ class StreamNormaliser:
         self.pieces += 1
         return b"data: %b\n\n" % payload.replace(named, asked, 1)
 
+    def _uncounted(self, payload: bytes) -> bytes:
+        """The chunk without its count, which is kept as it is: only that of the last one is ever read."""
+        at = payload.rfind(_COUNT)
+        if at < 0 or payload[-2:] != b"}}":
+            return payload
+        self._newest_count = payload[at + len(_COUNT) - 1 : -1]
+        return payload[:at] + (b',"usage":null}' if self._wants_usage else b"}")
+
+    def counted(self) -> Usage | None:
+        """What the engine has counted so far, of a stream that ends in the middle too."""
+        if self._newest_count:
+            with suppress(ValueError):  # a count that cannot be read is none
+                self.usage = usage_from(orjson.loads(self._newest_count)) or self.usage
+            self._newest_count = b""
+        return self.usage
+
     def _counted(self, chunk: dict[str, Any], choices: Any) -> bool:
         """Whether the chunk is for the client. Usage comes with every chunk of some engines; clients get it with the last."""
         if found := chunk.get("usage"):
             self.usage = usage_from(found) or self.usage
+            self._newest_count = b""
         if not choices:
             return self._wants_usage or not found
         if not self._wants_usage:
@@ -205,9 +230,15 @@ def _object(raw: bytes, where: str) -> dict[str, Any]:
     return found
 
 
-def forwarded_body(*, body: Mapping[str, Any], model: str, stream: bool) -> bytes:
-    """What the engine gets: the request as it came, under the engine's own name of the model, and with its count of tokens."""
+def forwarded_body(*, body: Mapping[str, Any], model: str, stream: bool, counting: bool = False) -> bytes:
+    """What the engine gets: the request as it came, under the engine's own name of the model, and with its count of tokens.
+
+    ``counting``: with each chunk (vLLM's ``continuous_usage_stats``), so that a stream which is given up is counted too.
+    """
     sent = {**body, "model": model}
     if stream:
-        sent["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+        options = {**(body.get("stream_options") or {}), "include_usage": True}
+        if counting:
+            options["continuous_usage_stats"] = True
+        sent["stream_options"] = options
     return orjson.dumps(sent)

@@ -226,8 +226,9 @@ class FakeEngine:
                     return
                 if number and await _pause(answer.piece_delay, request, record):
                     return
-                yield _event(_chunk(record.body, [{"index": 0, "delta": delta, "finish_reason": None}]))
                 record.pieces_sent += 1
+                chunk = _chunk(record.body, [{"index": 0, "delta": delta, "finish_reason": None}])
+                yield _event(chunk | _count_so_far(record))
             yield _event(
                 _chunk(record.body, [{"index": 0, "delta": {}, "finish_reason": answer.finish_reason}])
             )
@@ -354,6 +355,13 @@ def _whole(body: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
         "choices": [choice],
         "usage": _usage(body, answer),
     }
+
+
+def _count_so_far(record: RecordedRequest) -> Mapping[str, Any]:
+    """As vLLM counts with each chunk when it is asked to; each piece is one token here."""
+    if not (record.body.get("stream_options") or {}).get("continuous_usage_stats"):
+        return {}
+    return {"usage": {"prompt_tokens": 3, "completion_tokens": record.pieces_sent}}
 
 
 def _usage(body: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:

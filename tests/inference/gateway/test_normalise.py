@@ -297,23 +297,33 @@ PIECES = st.one_of(
 )
 
 
-@given(pieces=st.lists(PIECES, max_size=20), preopened=st.booleans(), wants_usage=st.booleans())
+@given(
+    pieces=st.lists(PIECES, max_size=20),
+    preopened=st.booleans(),
+    wants_usage=st.booleans(),
+    counting=st.booleans(),
+)
 def test_a_chunk_that_is_not_read_comes_out_as_one_that_is(
-    pieces: list[tuple[dict[str, Any], str | None, int, dict[str, Any]]], preopened: bool, wants_usage: bool
+    pieces: list[tuple[dict[str, Any], str | None, int, dict[str, Any]]],
+    preopened: bool,
+    wants_usage: bool,
+    counting: bool,
 ) -> None:
     """vLLM writes JSON without spaces, and such a chunk may pass as bytes; with spaces each one is read."""
     outcomes = []
     for separators in ((",", ":"), (", ", ": ")):
         stream = normaliser(preopened=preopened, wants_usage=wants_usage)
         out = b""
-        for piece, reason, index, more in [*pieces, ({}, "stop", 0, {})]:
+        for number, (piece, reason, index, more) in enumerate([*pieces, ({}, "stop", 0, {})]):
+            if counting:
+                more = {**more, "usage": {"prompt_tokens": 9, "completion_tokens": number}}
             choice = {"index": index, "delta": piece, "logprobs": None, "finish_reason": reason}
             chunk = {"id": "c", "model": "upstream/Name", "choices": [choice], **more}
             out += stream.feed(
                 f"data: {json.dumps(chunk, separators=separators, ensure_ascii=False)}\n\n".encode()
             )
         chunks = chunks_of(out + stream.finish())
-        outcomes.append((chunks, stream.pieces, stream.reasoning_pieces, stream.usage))
+        outcomes.append((chunks, stream.pieces, stream.reasoning_pieces, stream.counted()))
     assert outcomes[0] == outcomes[1]
 
 
@@ -324,6 +334,16 @@ def test_text_passes_without_being_read_once_the_answer_has_begun() -> None:
     assert stream.pieces == 2
 
 
+def test_the_newest_count_is_known_of_a_stream_that_is_given_up() -> None:
+    stream = normaliser()
+    stream.feed(_compact("Hello", 1))
+    assert stream.feed(_compact(" world", 2)) == _compact(" world").replace(b"upstream/Name", b"deepseek-r1")
+    assert stream.counted() == Usage(prompt_tokens=9, completion_tokens=2)
+    stream.feed(_compact('"usage":{', 3) + _compact("!", 4))
+    assert stream.counted() == Usage(prompt_tokens=9, completion_tokens=4)
+    assert stream.pieces == 4
+
+
 def test_a_chunk_that_is_cut_off_is_no_answer() -> None:
     stream = normaliser()
     stream.feed(_compact("Hello"))
@@ -331,7 +351,8 @@ def test_a_chunk_that_is_cut_off_is_no_answer() -> None:
         stream.feed(_compact(" world")[:-5] + b"\n\n")
 
 
-def _compact(text: str) -> bytes:
+def _compact(text: str, counted: int | None = None) -> bytes:
     content = json.dumps(text, ensure_ascii=False)
     choice = f'{{"index":0,"delta":{{"content":{content}}},"logprobs":null,"finish_reason":null}}'
-    return f'data: {{"id":"c","created":1,"model":"upstream/Name","choices":[{choice}]}}\n\n'.encode()
+    usage = "" if counted is None else f',"usage":{{"prompt_tokens":9,"completion_tokens":{counted}}}'
+    return f'data: {{"id":"c","created":1,"model":"upstream/Name","choices":[{choice}]{usage}}}\n\n'.encode()

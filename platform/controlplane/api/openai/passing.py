@@ -95,7 +95,11 @@ class Passing:
     async def _stream(self, candidate: Candidate) -> None:
         engine, limits, reply = candidate.endpoint, self._pool.limits, self._reply
         exchange = await self._send(
-            engine, within=limits.first_token, limit=f"no first token in {limits.first_token:g} s"
+            engine,
+            within=limits.first_token,
+            limit=f"no first token in {limits.first_token:g} s",
+            # Only vLLM is known to count with each chunk, and only vLLM tells how many it has running.
+            counting=candidate.running is not None,
         )
         normaliser = StreamNormaliser(
             where=engine.base_url,
@@ -117,14 +121,18 @@ class Passing:
             last = normaliser.finish()
         finally:
             exchange.end()
-        self._meter.counted(usage=normaliser.usage, pieces=normaliser.pieces)
+            self._meter.counted(usage=normaliser.counted(), pieces=normaliser.pieces)
         self._meter.settle(outcome="given")
         await reply.events(last)
         await reply.end()
 
-    async def _send(self, engine: EngineEndpoint, *, within: float, limit: str) -> Exchange:
+    async def _send(
+        self, engine: EngineEndpoint, *, within: float, limit: str, counting: bool = False
+    ) -> Exchange:
         passage = self._passage
-        body = forwarded_body(body=passage.body, model=engine.model, stream=passage.streamed)
+        body = forwarded_body(
+            body=passage.body, model=engine.model, stream=passage.streamed, counting=counting
+        )
         return await self._pool.send(
             target=target_of(endpoint=engine), path=passage.path, body=body, within=within, limit=limit
         )

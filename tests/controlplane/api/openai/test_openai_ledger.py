@@ -12,6 +12,7 @@ from controlplane.metering.journal import abandoned_slots
 from controlplane.metering.ledger import ledger_take_all
 from controlplane.metering.meter import journal, journal_directory
 from controlplane.metering.models import LedgerEntry
+from controlplane.serving.registry import registry
 from tests.controlplane.api.openai.conftest import Bank, Served
 from tests.controlplane.api.openai.test_openai_answers import ask, events_of
 from tests.fakes.engine import Answer, FakeEngine
@@ -105,6 +106,23 @@ def test_a_client_that_hangs_up_pays_for_what_came(platform: Served, bank: Bank,
     assert (entry.outcome, entry.is_estimated) == ("stopped", True)
     assert 4 <= entry.completion_tokens < 100
     assert list(abandoned_slots(path=journal().path)) == []
+
+
+def test_an_engine_that_counts_with_each_piece_is_believed_when_the_client_hangs_up(
+    platform: Served, bank: Bank, engine: FakeEngine
+) -> None:
+    """vLLM, which is known by its metrics: what the watch told of it is put here by hand."""
+    list(ask(platform.client(bank.key.presented), "数", model="chat", stream=True))
+    [endpoint] = registry().known(name="chat")
+    registry().router.candidate(endpoint=endpoint).running = 0
+    engine.answers = Answer(text="一二三四五六" * 50, chunk=1, piece_delay=0.02)
+    stream = ask(platform.client(bank.key.presented), "数", model="chat", stream=True)
+    seen = [next(stream) for _ in range(5)]
+    stream.close()
+    assert all(chunk.usage is None for chunk in seen)
+    *_first, entry = entries(bank, 2)
+    assert (entry.outcome, entry.is_estimated, entry.prompt_tokens) == ("stopped", False, 3)
+    assert 4 <= entry.completion_tokens < 100
 
 
 def test_many_at_once_are_all_there(platform: Served, bank: Bank, engine: FakeEngine) -> None:
