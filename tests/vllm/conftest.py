@@ -18,7 +18,7 @@ from deploy.embedded.ports import find_free
 from inference.bundled import default_cache_dir
 from inference.vllm import FlagValue, VllmLaunch, VllmServer
 from tests.controlplane.api.openai.conftest import Served, configure, served
-from tests.controlplane.organisations import make_organisation
+from tests.controlplane.organisations import Organisation, make_organisation
 from tests.vllm.environment import NotInstallableError, ensure_environment
 from tests.vllm.models import DENSE, LATENT, ensure_models
 
@@ -143,6 +143,7 @@ class Gateway:
 
     base_url: str
     key: str
+    organisation: Organisation
 
     @property
     def client(self) -> openai.OpenAI:
@@ -163,4 +164,4 @@ def gateway(committed: None, served: Served, engines: Engines, monkeypatch: pyte
     ]
     configure(monkeypatch, engines=json.dumps(rows))
     organisation = make_organisation()
-    return Gateway(base_url=served.base_url, key=organisation.key(organisation.finance).presented)
+    return Gateway(served.base_url, organisation.key(organisation.finance).presented, organisation)
