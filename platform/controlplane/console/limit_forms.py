@@ -4,41 +4,29 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.console.choices import Choices
 from controlplane.console.forms import ConsoleForm
-from controlplane.metering.limits import MOST_WEIGHT, USUAL_WEIGHT, LimitValues
+from controlplane.metering.limits import MOST_LIMIT, MOST_WEIGHT, USUAL_WEIGHT, LimitValues
 
-_MOST = 2**31 - 1
 _ALLOWED, _REFUSED = "yes", "no"
 NUMBERS: Sequence[str] = ("requests_per_minute", "tokens_per_minute", "concurrency", "weight")
+
+
+def _limit(label: Promise, help_text: Promise) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, help_text=help_text, min_value=1, max_value=MOST_LIMIT, required=False
+    )
 
 
 class LimitsForm(ConsoleForm):
     """An empty field is no limit."""
 
-    requests_per_minute = forms.IntegerField(
-        label=_("Requests a minute"),
-        min_value=1,
-        max_value=_MOST,
-        required=False,
-        help_text=_("Empty: as many as come."),
-    )
-    tokens_per_minute = forms.IntegerField(
-        label=_("Tokens a minute"),
-        min_value=1,
-        max_value=_MOST,
-        required=False,
-        help_text=_("Of prompts and answers. Empty: as many as come."),
-    )
-    concurrency = forms.IntegerField(
-        label=_("Requests at once"),
-        min_value=1,
-        max_value=_MOST,
-        required=False,
-        help_text=_("Answered or waiting. Empty: as many as come."),
-    )
+    requests_per_minute = _limit(_("Requests a minute"), _("Empty: as many as come."))
+    tokens_per_minute = _limit(_("Tokens a minute"), _("Of prompts and answers. Empty: as many as come."))
+    concurrency = _limit(_("Requests at once"), _("Answered or waiting. Empty: as many as come."))
     weight = forms.IntegerField(
         label=_("Weight"),
         min_value=1,

@@ -19,7 +19,7 @@ from inference.admission import Limits, Member, Party, Priority
 
 USUAL_WEIGHT = 10
 MOST_WEIGHT = 100
-_MOST = 2**31 - 1
+MOST_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +133,8 @@ def _write(
 def _check(values: LimitValues) -> None:
     for name in ("requests_per_minute", "tokens_per_minute", "concurrency"):
         value = getattr(values, name)
-        if value is not None and not 1 <= value <= _MOST:
-            raise _out_of_range(name, _MOST)
+        if value is not None and not 1 <= value <= MOST_LIMIT:
+            raise _out_of_range(name, MOST_LIMIT)
     if not 1 <= values.weight <= MOST_WEIGHT:
         raise _out_of_range("weight", MOST_WEIGHT)
 

@@ -45,12 +45,12 @@ class LimitsPage(ConsolePage):
             **context,
         )
 
-    def _save(self, form: LimitsForm, department: Department) -> HttpResponse:
+    def _save(self, form: LimitsForm, department: Department, **context: Any) -> HttpResponse:
         try:
             department_limits_set(principal=self.principal, department=department, values=form.limits())
         except Problem as problem:
             form.add_problem(problem)
-            return self._form(form, status=problem.status)
+            return self._form(form, status=problem.status, **context)
         messages.success(self.request, _("The limits hold within a second."))
         return back_to(reverse("console:limits"))
 
@@ -108,10 +108,10 @@ class LimitsChange(LimitsPage):
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         department = visible_department(principal=self.principal, key=slug)
-        form = LimitsForm(request.POST)
+        form, title = LimitsForm(request.POST), _titled(department.name)
         if not form.is_valid():
-            return self._form(form, status=422, title=_titled(department.name))
-        return self._save(form, department)
+            return self._form(form, status=422, title=title)
+        return self._save(form, department, title=title)
 
 
 class TenantLimits(TenantPage):
