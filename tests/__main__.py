@@ -7,11 +7,10 @@ waited for every now and then. What a run prints is shown when it is over, in on
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 # The long ones come first; what stands nowhere here belongs to `rest`.
@@ -36,59 +35,48 @@ WHOLE = {"KAREZ_TEST_VLLM": "1"}
 NO_TESTS = 5
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One run of pytest, its words kept in a file."""
+    """One run of pytest that is over."""
 
     name: str
-    process: "subprocess.Popen[bytes]"
-    log: IO[bytes]
-    began: float = field(default_factory=time.monotonic)
+    code: int
+    seconds: float
+    words: bytes
 
-    def tell(self) -> None:
-        code, seconds = self.process.returncode, time.monotonic() - self.began
-        print(
-            f"\n===== {self.name}: {'passed' if code in (0, NO_TESTS) else 'FAILED'} in {seconds:.0f} s",
-            flush=True,
-        )
-        self.log.seek(0)
-        print(self.log.read().decode("utf-8", "replace"), flush=True)
+    @property
+    def passed(self) -> bool:
+        return self.code in (0, NO_TESTS)
 
 
 def main(arguments: list[str]) -> int:
     if arguments:
         return subprocess.call([*PYTEST, *arguments], env=ENVIRONMENT)
-    waiting, running, codes = list(PARTS), [], []
-    most = (os.cpu_count() or 1) + 1
-    try:
-        while waiting or running:
-            while waiting and len(running) < most:
-                running.append(_begin(waiting.pop(0)))
-            time.sleep(0.2)
-            for run in [run for run in running if run.process.poll() is not None]:
-                running.remove(run)
-                codes.append(run.process.returncode)
-                run.tell()
-    finally:
-        for run in running:
-            run.process.terminate()
-            run.process.wait()
-    return next((code for code in codes if code not in (0, NO_TESTS)), 0)
+    code = 0
+    with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as side_by_side:
+        for future in as_completed([side_by_side.submit(_run, name) for name in PARTS]):
+            run = future.result()
+            print(run.words.decode("utf-8", "replace"))
+            outcome = "passed" if run.passed else "FAILED"
+            print(f"===== {run.name}: {outcome} in {run.seconds:.0f} s\n", flush=True)
+            code = code or (0 if run.passed else run.code)
+    return code
 
 
-def _begin(name: str) -> Run:
+def _run(name: str) -> Run:
     print(f"===== {name}: begins", flush=True)
-    log = tempfile.TemporaryFile(prefix="karez-tests-")  # noqa: SIM115 - closed with the run
+    began = time.monotonic()
     command = [*PYTEST, *PARTS[name], *_without_the_others(name)]
-    return Run(
-        name, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=WHOLE | ENVIRONMENT), log
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=WHOLE | ENVIRONMENT, check=False
     )
+    return Run(name, done.returncode, time.monotonic() - began, done.stdout)
 
 
 def _without_the_others(name: str) -> list[str]:
     others = [path for part, paths in PARTS.items() if part != name for path in paths]
     assert all(Path(path).is_dir() for path in others), others
-    mine = tuple(PARTS[name])
+    mine = PARTS[name]
     return [f"--ignore={path}" for path in others if not mine or path.startswith(mine)]
 
 
