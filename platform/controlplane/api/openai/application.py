@@ -1,7 +1,6 @@
 """The data plane: an ASGI application of its own, without the control plane's middleware."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -50,13 +49,6 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=499)
 
 
-def _leave_the_static_alone() -> None:
-    """What is imported by now lives as long as the process: half a million objects that the collector need not go through
-    again and again in the middle of requests."""
-    gc.collect()
-    gc.freeze()
-
-
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     changes = application.changes
@@ -64,7 +56,6 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     fleet().is_connected = lambda: changes.connected
     install(application.door)
     await application.door.agree()
-    _leave_the_static_alone()
     tasks = [asyncio.ensure_future(work) for work in (changes.run(), report_work(), application.door.run())]
     yield
     for task in tasks:
