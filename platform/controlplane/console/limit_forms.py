@@ -1,10 +1,10 @@
 """Forms of limits of use."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.console.choices import Choices
@@ -14,19 +14,19 @@ from controlplane.metering.limits import MOST_LIMIT, MOST_WEIGHT, USUAL_WEIGHT, 
 _ALLOWED, _REFUSED = "yes", "no"
 NUMBERS: Sequence[str] = ("requests_per_minute", "tokens_per_minute", "concurrency", "weight")
 
-
-def _limit(label: Promise, help_text: Promise) -> forms.IntegerField:
-    return forms.IntegerField(
-        label=label, help_text=help_text, min_value=1, max_value=MOST_LIMIT, required=False
-    )
+_Limit = partial(forms.IntegerField, min_value=1, max_value=MOST_LIMIT, required=False)
 
 
 class LimitsForm(ConsoleForm):
     """An empty field is no limit."""
 
-    requests_per_minute = _limit(_("Requests a minute"), _("Empty: as many as come."))
-    tokens_per_minute = _limit(_("Tokens a minute"), _("Of prompts and answers. Empty: as many as come."))
-    concurrency = _limit(_("Requests at once"), _("Answered or waiting. Empty: as many as come."))
+    requests_per_minute = _Limit(label=_("Requests a minute"), help_text=_("Empty: as many as come."))
+    tokens_per_minute = _Limit(
+        label=_("Tokens a minute"), help_text=_("Of prompts and answers. Empty: as many as come.")
+    )
+    concurrency = _Limit(
+        label=_("Requests at once"), help_text=_("Answered or waiting. Empty: as many as come.")
+    )
     weight = forms.IntegerField(
         label=_("Weight"),
         min_value=1,
