@@ -31,6 +31,8 @@ CONTEXT_TOKENS = 4096
 START_SECONDS = 600
 FLAGS: dict[str, FlagValue] = {
     "dtype": "float32",  # in half the precision the choice of experts changes now and then
+    # Else a processor with AMX gets kernels that know half the precision alone, and the server does not start.
+    "attention-backend": "CPU_MLA",
     "enforce-eager": True,  # compiling takes a minute
     "kv-cache-memory-bytes": "128M",  # else nine tenths of the machine
     "max-model-len": CONTEXT_TOKENS,
