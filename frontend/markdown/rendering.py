@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -112,6 +113,21 @@ def _render_cite(
     return _JOINED.format(f'<button type="button" class="cite" data-cite="{number}">{number}</button>')
 
 
+def _drop_empty_links(state: StateCore) -> None:
+    """`[x]()` is its text: a link to nowhere opens this very page again."""
+    for token in state.tokens:
+        kept, drops_next = [], False
+        for child in token.children or ():
+            if child.type == "link_open" and not child.attrGet("href"):
+                drops_next = True
+            elif child.type == "link_close" and drops_next:
+                drops_next = False
+            else:
+                kept.append(child)
+        if token.children:
+            token.children = kept
+
+
 def _render_link(
     self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
@@ -166,6 +182,7 @@ def _markdown() -> MarkdownIt:
     md.validateLink = _validate  # type: ignore[method-assign]
     add_math(md)
     md.inline.ruler.before("link", "cite", _cite)
+    md.core.ruler.push("empty_links", _drop_empty_links)
     md.add_render_rule("cite", _render_cite)
     md.add_render_rule("link_open", _render_link)
     md.add_render_rule("image", _render_image)

@@ -84,6 +84,8 @@ def assert_harmless(text: str) -> None:
         "| <b>a</b> | b |\n|:-|-:|\n| <script> | ![](http://e) |",
         "&lt;script&gt;",
         "[x]: javascript:alert(1)\n\n[x]",
+        "[]()",
+        "[x]( 't')",
     ],
 )
 def test_nothing_of_a_text_becomes_markup(text: str) -> None:
@@ -103,6 +105,12 @@ def test_images_are_shown_as_text() -> None:
     assert (
         "![标志](https://evil.example/a.png)" in render("![标志](https://evil.example/a.png)", known=None)[0]
     )
+
+
+def test_a_link_to_nowhere_is_its_text() -> None:
+    (shown,) = render("a [**b**]() c [d](https://e.example) [f]()", known=None)
+    assert shown.startswith("<p>a <strong>b</strong> c <a ")
+    assert shown.endswith(">d</a> f</p>\n")
 
 
 def test_links_open_elsewhere_and_tell_nothing() -> None:
