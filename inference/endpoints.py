@@ -53,6 +53,8 @@ class EngineEndpoint:
     preopened_reasoning: bool | None = None
     # The most requests it works on at once (vLLM's max-num-seqs, for each rank); None where nobody has said.
     capacity: int | None = None
+    # The deployment or route that stands in while this one is full or away; empty for none.
+    overflow_to: str = ""
     # Whether the setting says the kind itself: then no name of a model overrules it.
     kind_given: bool = False
 
@@ -107,6 +109,7 @@ def _from_row(row: Any, where: str, default_api_key: str) -> EngineEndpoint:
         profile=_choice(values, "profile", get_args(PromptProfile), where) or "standard",
         preopened_reasoning=_optional_bool(values, "preopened_reasoning", where),
         capacity=_positive(values, "capacity", where),
+        overflow_to=_text(values, "overflow_to", where),
         kind_given=values.get("kind") is not None,
     )
 

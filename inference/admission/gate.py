@@ -17,7 +17,18 @@ _MOST_IDLE_ACCOUNTS = 256
 class Ticket:
     """A place. Whoever has it calls `leave`, however it ends."""
 
-    __slots__ = ("_accounts", "_clock", "_flows", "_left", "_pool", "cost", "party", "waited")
+    __slots__ = (
+        "_accounts",
+        "_clock",
+        "_flows",
+        "_left",
+        "_pool",
+        "allows_spare",
+        "cost",
+        "is_spare",
+        "party",
+        "waited",
+    )
 
     def __init__(
         self, *, party: Party, pool: Pool, accounts: tuple[Account, ...], cost: float, clock: Clock
@@ -25,6 +36,7 @@ class Ticket:
         self.party = party
         self.cost = cost
         self.waited = 0.0  # seconds in the queue
+        self.allows_spare = self.is_spare = False  # whether others may stand in for who was asked, and do
         self._pool = pool
         self._accounts = accounts
         self._flows: tuple[Flow, ...] = ()

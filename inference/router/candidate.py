@@ -50,6 +50,11 @@ class Candidate:
             return True
         return self.capacity is not None and self.load >= self.capacity
 
+    def has_room(self, *, now: float) -> bool:
+        """Whether another request would be answered at once, as far as it is known. ``now`` as the breaker's."""
+        is_well = self.state in ("ready", "unknown") and self.breaker.allows(now=now)
+        return is_well and not self.breaker.is_suspect(now=now) and not self.is_pressed
+
     def told(
         self, *, state: CandidateState, running: int | None, waiting: int | None, kv_usage: float | None
     ) -> None:

@@ -44,6 +44,11 @@ class Router:
         self._turn += 1
         return ordered(candidates=candidates, prefix=prefix, turn=self._turn, now=time.monotonic())
 
+    def has_room(self, *, endpoints: Sequence[EngineEndpoint]) -> bool:
+        """Whether one of them would answer another request at once, as far as it is known."""
+        now = time.monotonic()
+        return any(self.candidate(endpoint=endpoint).has_room(now=now) for endpoint in endpoints)
+
     def pause(self, *, endpoints: Sequence[EngineEndpoint]) -> float:
         """Seconds until one of them may be tried, when all of them are left alone."""
         now = time.monotonic()

@@ -8,21 +8,24 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, OperationalError
 
+from controlplane.chat.chosen import Choice, chosen, spare_of
 from controlplane.chat.engines import needs_gate, prompt_settings, reads_instructions, sampling
 from controlplane.chat.events import (
     Cited,
     ContentDelta,
     Event,
     Failed,
-    Finished,
+    Queued,
     ReasoningDelta,
     Refused,
     Retrieved,
     Started,
+    ToldChoice,
     TracedPrompt,
     TracedSearch,
     TracedVerdict,
@@ -46,7 +49,6 @@ from controlplane.serving.registry import Registry, engine_unavailable
 from inference.client import Delta
 from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable
-from inference.router.question import AUTO, route_of
 from rag.answering import (
     AnswerComposer,
     Prompt,
@@ -140,7 +142,9 @@ class AnswerService:
             async for event in self._refuse(run, RefusalReason.NO_KNOWLEDGE):
                 yield event
             return
-        engines = await self._engines(received)
+        choice = await chosen(registry=self._registry, received=received)
+        run.choice = ToldChoice(choice.route, choice.reason)
+        engines = choice.engines
         if engines:
             check_question(question=received.text, settings=prompt_settings(engines[0]))
         run.standalone, run.usage = await standalone_question(
@@ -165,22 +169,10 @@ class AnswerService:
         elif not engines:
             ending = self._extract(run, found.passages)
         else:
-            ending = self._generate(run, engines, found.passages, params)
+            ending = self._generate(run, choice, found.passages, params)
         async with aclosing(ending):
             async for event in ending:
                 yield event
-
-    async def _engines(self, received: ReceivedQuestion) -> list[EngineEndpoint]:
-        """An assistant makes do with any chat model; who names one gets that one or none. Raises NotFound, Unavailable."""
-        if received.names_model and self._registry.configured:
-            try:
-                return await self._registry.find(name=received.route)
-            except Unavailable as error:
-                raise engine_unavailable(kept=True) from error
-        route = received.route
-        if route == AUTO:
-            route = route_of(body={"prompt": received.text}).route
-        return await self._registry.find_for_route(route=route)
 
     async def _judged(
         self, run: Run, engines: Sequence[EngineEndpoint], found: SearchOutcome
@@ -220,7 +212,7 @@ class AnswerService:
         await self._settle(run, run.outcome(MessageStatus.REFUSED, reason=reason, content=text))
         yield Refused(reason, text)
         ending = "length" if reason is RefusalReason.CUT_OFF else "stop"
-        yield Finished(ending, run.usage, run.timings(), run.model)
+        yield run.finished(reason=ending)
 
     async def _extract(self, run: Run, passages: Sequence[FoundPassage]) -> AsyncGenerator[Event, None]:
         run.model = EXTRACTIVE_MODEL
@@ -232,28 +224,30 @@ class AnswerService:
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield ContentDelta(answer.text)
         yield Cited(run.citations)
-        yield Finished("stop", run.usage, run.timings(), run.model)
+        yield run.finished(reason="stop")
 
     async def _generate(
         self,
         run: Run,
-        engines: Sequence[EngineEndpoint],
+        choice: Choice,
         passages: Sequence[FoundPassage],
         params: Mapping[str, Any],
     ) -> AsyncGenerator[Event, None]:
+        engines = choice.engines
         prompt = _prompt(run, engines[0], passages)
+        async with aclosing(self._turn(run, choice, prompt, params)) as places:
+            async for place in places:
+                yield place
+        if run.turn.stands_in:
+            engines = run.turn.engines
+            run.choice = replace(run.choice, overflow_from=choice.name)
+            prompt = _prompt(run, engines[0], passages)
         run.shown_documents = documents_of(passages, prompt)
         if run.traced:
             yield _traced(run, engines[0], prompt, params)
         composer = AnswerComposer(
             checker=SupportChecker(question=run.standalone, sources=sources_seen(passages, prompt))
         )
-        cost = cost_of_prompt(messages=prompt.messages, params=sampling(engines[0], params))
-        async with aclosing(
-            run.turn.wait(principal=run.received.principal, engines=engines, cost=cost)
-        ) as places:
-            async for place in places:
-                yield place
         async with aclosing(self._deltas(run, engines, prompt, params)) as deltas:
             async for delta in deltas:
                 run.note_reasoning(reasoning=delta.reasoning, content=delta.content)
@@ -272,7 +266,17 @@ class AnswerService:
         run.citations = cited_passages(composer.citations, passages)
         await self._settle(run, run.outcome(MessageStatus.ANSWERED))
         yield Cited(run.citations)
-        yield Finished(run.finish_reason, run.usage, run.timings(), run.model)
+        yield run.finished()
+
+    def _turn(
+        self, run: Run, choice: Choice, prompt: Prompt, params: Mapping[str, Any]
+    ) -> AsyncGenerator[Queued, None]:
+        return run.turn.wait(
+            principal=run.received.principal,
+            engines=choice.engines,
+            cost=cost_of_prompt(messages=prompt.messages, params=sampling(choice.engines[0], params)),
+            spare=spare_of(registry=self._registry, choice=choice),
+        )
 
     async def _deltas(
         self, run: Run, engines: Sequence[EngineEndpoint], prompt: Prompt, params: Mapping[str, Any]

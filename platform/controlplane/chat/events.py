@@ -125,6 +125,16 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldChoice:
+    """How the engine was chosen. `route` and `reason`: for a question that left it open; `overflow_from`: who was asked, where
+    another one stood in."""
+
+    route: str = ""
+    reason: str = ""
+    overflow_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """`engine` names the deployment that answered; empty when none was asked."""
 
@@ -132,6 +142,7 @@ class Finished:
     usage: Usage
     timings: Timings
     engine: str = ""
+    choice: ToldChoice = ToldChoice()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from controlplane.chat.events import (
     CitedPassage,
+    Finished,
     Timings,
+    ToldChoice,
 )
 from controlplane.chat.models import MessageStatus
 from controlplane.chat.questions import NO_USAGE, Outcome, ReceivedQuestion
@@ -35,6 +37,7 @@ class Run:
     shown_documents: tuple[UUID, ...] = ()
     saving: "asyncio.Task[None] | None" = None
     turn: Turn = field(default_factory=Turn)
+    choice: ToldChoice = field(default_factory=ToldChoice)
 
     @property
     def traced(self) -> bool:
@@ -50,6 +53,10 @@ class Run:
             reasoning_ms=self._reasoning_ms(),
             queue_ms=self.turn.waited_ms,
         )
+
+    def finished(self, *, reason: str = "") -> Finished:
+        """`reason` where it is another one than the engine's."""
+        return Finished(reason or self.finish_reason, self.usage, self.timings(), self.model, self.choice)
 
     def note_reasoning(self, *, reasoning: str, content: str) -> None:
         """It begins with the first word of reasoning and ends with the first one of the answer, or with its own last."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from controlplane.chat.chosen import Spare
 from controlplane.chat.events import Queued
 from controlplane.identity.principal import Principal
 from controlplane.serving.entrance import Ticket, cost_of, entrance
@@ -18,18 +19,28 @@ class Turn:
     """Of one answer. Whoever waits for it calls `leave`, however it ends."""
 
     ticket: Ticket | None = None
+    # Whom it is with.
+    engines: Sequence[EngineEndpoint] = ()
 
     async def wait(
-        self, *, principal: Principal, engines: Sequence[EngineEndpoint], cost: float
+        self, *, principal: Principal, engines: Sequence[EngineEndpoint], cost: float, spare: Spare
     ) -> AsyncGenerator[Queued, None]:
         """Ends when the turn has come; at once where nobody keeps the way in. Raises what `Entrance.enter` does."""
+        self.engines = engines
         way_in = entrance()
         if way_in is None:
             return
         places: asyncio.Queue[int] = asyncio.Queue()
         same = [engine for engine in engines if engine.name == engines[0].name]
         entering = asyncio.ensure_future(
-            way_in.enter(principal=principal, replicas=same, cost=cost, told=places.put_nowait)
+            way_in.enter(
+                principal=principal,
+                replicas=same,
+                cost=cost,
+                told=places.put_nowait,
+                spare=spare.engines,
+                pressed=spare.pressed,
+            )
         )
         try:
             while not entering.done():
@@ -39,9 +50,16 @@ class Turn:
                     yield Queued(place.result())
                 place.cancel()
             self.ticket = entering.result()
+            if self.ticket.is_spare:
+                self.engines = spare.engines
         finally:
             if self.ticket is None:
                 await _left(entering)
+
+    @property
+    def stands_in(self) -> bool:
+        """It is not with whom was asked, but with who stands in."""
+        return self.ticket is not None and self.ticket.is_spare
 
     def leave(self, *, usage: Usage) -> None:
         """The answer is over, or was never begun."""

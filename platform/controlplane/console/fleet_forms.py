@@ -24,6 +24,15 @@ class _DeploymentFields(forms.Form):
         required=False,
         help_text=_("Further names it answers to, with commas between them: reasoner, chat, auto."),
     )
+    overflow_to = forms.CharField(
+        label=_("Stand-in"),
+        max_length=LONGEST_NAME,
+        required=False,
+        help_text=_(
+            "The model or route that answers while this one is full or away, for organisations that allow it:"
+            " a distilled model, say."
+        ),
+    )
     description = forms.CharField(label=_("Description"), max_length=500, required=False)
     context_tokens = forms.IntegerField(
         label=_("Context, tokens"),
@@ -64,13 +73,13 @@ class _ReplicaFields(forms.Form):
 
 def _deployment(form: ConsoleForm) -> dict[str, Any]:
     routes = [route for part in form.text("routes").split(",") if (route := part.strip())]
-    return {**form.values("name", "kind", "description", "context_tokens"), "routes": routes}
+    return {**form.values("name", "kind", "overflow_to", "description", "context_tokens"), "routes": routes}
 
 
 class DeploymentForm(_ReplicaFields, _DeploymentFields, OnceForm):
     """A model together with its first replica."""
 
-    field_order = ["name", "kind", "base_url", "model", "api_key", "capacity", "routes", "context_tokens"]
+    field_order = ["name", "kind", "base_url", "model", "api_key", "capacity", "routes", "overflow_to"]
 
     def deployment(self) -> dict[str, Any]:
         return _deployment(self)

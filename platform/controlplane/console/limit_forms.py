@@ -11,7 +11,7 @@ from controlplane.console.choices import Choices
 from controlplane.console.forms import ConsoleForm
 from controlplane.metering.limits import MOST_LIMIT, MOST_WEIGHT, USUAL_WEIGHT, LimitValues
 
-_ALLOWED, _REFUSED = "yes", "no"
+_ALLOWED, _REFUSED, _USUAL = "yes", "no", ""
 NUMBERS: Sequence[str] = ("requests_per_minute", "tokens_per_minute", "concurrency", "weight")
 
 _Limit = partial(forms.IntegerField, min_value=1, max_value=MOST_LIMIT, required=False)
@@ -42,22 +42,46 @@ class LimitsForm(ConsoleForm):
         initial=_ALLOWED,
         help_text=_("With “service_tier” flex or batch: they let all others go first."),
     )
+    overflow_allowed = forms.ChoiceField(
+        label=_("Stand-ins"),
+        choices=((_USUAL, _("not allowed")), (_ALLOWED, _("allowed"))),
+        required=False,
+        help_text=_("Whether another model may answer while the one that was asked is full or away."),
+    )
 
     def limits(self) -> LimitValues:
-        return LimitValues(**self.values(*NUMBERS), batch_allowed=self.text("batch_allowed") == _ALLOWED)
+        return LimitValues(
+            **self.values(*NUMBERS),
+            batch_allowed=self.text("batch_allowed") == _ALLOWED,
+            overflow_allowed={_ALLOWED: True, _REFUSED: False}.get(self.text("overflow_allowed")),
+        )
+
+    def _choose(self, name: str, choices: Choices) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker: the class says so)
+        field.choices = choices
 
 
 class DepartmentLimitsForm(LimitsForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._choose(
+            "overflow_allowed",
+            [(_USUAL, _("as the organisation")), (_ALLOWED, _("allowed")), (_REFUSED, _("not allowed"))],
+        )
+
+
+class NewDepartmentLimitsForm(DepartmentLimitsForm):
     department = forms.ChoiceField(label=_("Department"))
     field_order = ["department"]
 
     def __init__(self, *args: Any, departments: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["department"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker: the class says so)
-        field.choices = departments
+        self._choose("department", departments)
 
 
 def initial_of(*, limits: LimitValues) -> dict[str, Any]:
     numbers = {name: getattr(limits, name) for name in NUMBERS}
-    return numbers | {"batch_allowed": _ALLOWED if limits.batch_allowed else _REFUSED}
+    overflow = {None: _USUAL, True: _ALLOWED, False: _REFUSED}[limits.overflow_allowed]
+    batch = _ALLOWED if limits.batch_allowed else _REFUSED
+    return numbers | {"batch_allowed": batch, "overflow_allowed": overflow}

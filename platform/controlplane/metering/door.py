@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from controlplane.core.problems import Forbidden, Problem, TooMany, Unavailable
 from controlplane.identity.principal import Principal
 from controlplane.metering.limit_cache import LimitCache
+from controlplane.metering.limits import TenantLimits
+from controlplane.serving.registry import engine_unavailable
 from inference.admission import Gate, Left, Party, Refused, Sharing, Ticket
 from inference.endpoints import EngineEndpoint
 
@@ -62,16 +64,45 @@ class Door:
         cost: float,
         batch: bool = False,
         told: Callable[[int], None] | None = None,
+        spare: Sequence[EngineEndpoint] = (),
+        pressed: bool = False,
     ) -> Ticket:
-        """See `serving.entrance.Entrance`."""
-        party = await self._party(principal, batch=batch)
-        pool = self._pool(replicas)
+        """See `serving.entrance.Entrance`. A batch request waits, and nobody stands in for whom it asks."""
+        limits = await self._limits(principal)
+        party = _party(limits, principal, batch=batch)
         try:
+            if spare and not batch and limits.overflow_allowed(department_id=principal.department_id):
+                ticket = self._at_once(party, cost, replicas, spare, pressed=pressed)
+                if ticket is not None:
+                    return ticket
+            if not replicas:
+                raise engine_unavailable()
+            pool = self._pool(replicas)
             return self._gate.try_enter(party=party, pool=pool, cost=cost) or await self._gate.enter(
                 party=party, pool=pool, cost=cost, told=told
             )
         except Refused as refused:
             raise _problem(refused) from refused
+
+    def _at_once(
+        self,
+        party: Party,
+        cost: float,
+        replicas: Sequence[EngineEndpoint],
+        spare: Sequence[EngineEndpoint],
+        *,
+        pressed: bool,
+    ) -> Ticket | None:
+        """At the replicas, or else at the spare ones; None when both are full."""
+        if replicas and not pressed:
+            ticket = self._gate.try_enter(party=party, pool=self._pool(replicas), cost=cost)
+            if ticket is not None:
+                ticket.allows_spare = True
+                return ticket
+        ticket = self._gate.try_enter(party=party, pool=self._pool(spare), cost=cost)
+        if ticket is not None:
+            ticket.is_spare = True
+        return ticket
 
     def left(self, *, principal: Principal) -> tuple[Left | None, Left | None]:
         """Requests and tokens that are left to who asks, in this process; None for what is not limited. From memory alone."""
@@ -81,17 +112,9 @@ class Door:
             return None, None
         return self._gate.left(party=limits.party(department_id=principal.department_id))
 
-    async def _party(self, principal: Principal, *, batch: bool) -> Party:
-        tenant, department = principal.tenant, principal.department_id
-        limits = self.limits.known(tenant_id=tenant) or await self.limits.limits(tenant_id=tenant)
-        if batch and not limits.batch_allowed(department_id=department):
-            raise Forbidden(
-                code="batch_not_allowed",
-                field="service_tier",
-                detail=_("Your organisation does not allow batch requests."),
-                remedy=_("Leave “service_tier” out, or ask an administrator."),
-            )
-        return limits.party(department_id=department, priority="batch" if batch else "interactive")
+    async def _limits(self, principal: Principal) -> TenantLimits:
+        tenant = principal.tenant
+        return self.limits.known(tenant_id=tenant) or await self.limits.limits(tenant_id=tenant)
 
     def _pool(self, replicas: Sequence[EngineEndpoint]) -> str:
         """The pool of a deployment, or of several behind one route; its capacity is what its replicas have now."""
@@ -102,6 +125,18 @@ class Door:
         if pool.capacity != capacity:
             pool.capacity = capacity
         return name
+
+
+def _party(limits: TenantLimits, principal: Principal, *, batch: bool) -> Party:
+    department = principal.department_id
+    if batch and not limits.batch_allowed(department_id=department):
+        raise Forbidden(
+            code="batch_not_allowed",
+            field="service_tier",
+            detail=_("Your organisation does not allow batch requests."),
+            remedy=_("Leave “service_tier” out, or ask an administrator."),
+        )
+    return limits.party(department_id=department, priority="batch" if batch else "interactive")
 
 
 def _problem(refused: Refused) -> Problem:

@@ -27,6 +27,12 @@ class LimitsWrite(serializers.Serializer[LimitValues]):
     batch_allowed = serializers.BooleanField(
         required=False, default=True, help_text="whether requests may say that they can wait"
     )
+    overflow_allowed = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="whether a model's stand-in may answer while it is full or away; null of a department: as the organisation",
+    )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, Mapping) and (unknown := sorted({str(name) for name in data} - {*self.fields})):
@@ -48,6 +54,7 @@ class LimitsSerializer(serializers.Serializer[LimitValues]):
     concurrency = serializers.IntegerField(allow_null=True)
     weight = serializers.IntegerField()
     batch_allowed = serializers.BooleanField()
+    overflow_allowed = serializers.BooleanField(allow_null=True)
 
 
 class DepartmentLimitsSerializer(serializers.Serializer[Any]):

@@ -24,13 +24,18 @@ MOST_LIMIT = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitValues:
-    """None is no limit; `weight` is from 1 to 100."""
+    """None is no limit; `weight` is from 1 to 100.
+
+    `overflow_allowed`: whether a model's stand-in may answer while it is full or away; None of a department is what the tenant
+    says, and of a tenant no.
+    """
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
     weight: int = USUAL_WEIGHT
     batch_allowed: bool = True
+    overflow_allowed: bool | None = None
 
 
 NOTHING_SET = LimitValues()
@@ -61,6 +66,12 @@ class TenantLimits:
         """Whether requests may be sent as batch: the tenant must allow it, and the department where there is one."""
         values = self.departments.get(department_id, NOTHING_SET) if department_id else NOTHING_SET
         return self.own.batch_allowed and values.batch_allowed
+
+    def overflow_allowed(self, *, department_id: UUID | None) -> bool:
+        """Whether a stand-in may answer: what the department says, else what the tenant says."""
+        values = self.departments.get(department_id, NOTHING_SET) if department_id else NOTHING_SET
+        said = self.own.overflow_allowed if values.overflow_allowed is None else values.overflow_allowed
+        return bool(said)
 
 
 def limits_of(*, tenant_id: UUID) -> TenantLimits:
@@ -155,6 +166,7 @@ def _values(row: UsageLimit) -> LimitValues:
         concurrency=row.concurrency,
         weight=row.weight,
         batch_allowed=row.batch_allowed,
+        overflow_allowed=row.overflow_allowed,
     )
 
 

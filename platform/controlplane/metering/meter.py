@@ -99,9 +99,11 @@ class Meter:
                 retry_after=30,
             ) from error
 
-    def answered_by(self, *, deployment: str) -> None:
-        """Which deployment answered, where that is known only at the end; empty when none was asked."""
+    def answered_by(self, *, deployment: str, route: str = "", reason: str = "") -> None:
+        """As `dispatch`, where it is known only at the end; `deployment` is empty when none was asked."""
         self._deployment = deployment
+        if route:
+            self._note["route"], self._note["route_reason"] = route, reason
 
     def counted(self, *, usage: Usage | None, pieces: int) -> None:
         """How far the answer has come: the engine's count where there is one, and the pieces of text."""

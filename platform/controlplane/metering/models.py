@@ -122,6 +122,8 @@ class UsageLimit(TenantModel):
     concurrency = models.PositiveIntegerField(null=True)
     weight = models.PositiveSmallIntegerField(default=10)
     batch_allowed = models.BooleanField(default=True)
+    # None: of a department, as the tenant says; of a tenant, no.
+    overflow_allowed = models.BooleanField(null=True)
 
     class Meta:
         constraints = [

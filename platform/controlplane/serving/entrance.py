@@ -20,6 +20,14 @@ class Ticket(Protocol):
     def waited(self) -> float:
         """Seconds in the queue."""
 
+    @property
+    def is_spare(self) -> bool:
+        """It is a place at those who stand in."""
+
+    @property
+    def allows_spare(self) -> bool:
+        """Whoever has it may go to them, too, when nobody else answers."""
+
     def leave(self, *, tokens: int | None = None) -> None:
         """`tokens`: prompt and answer; None when nobody knows."""
 
@@ -35,9 +43,12 @@ class Entrance(Protocol):
         cost: float,
         batch: bool = False,
         told: Callable[[int], None] | None = None,
+        spare: Sequence[EngineEndpoint] = (),
+        pressed: bool = False,
     ) -> Ticket:
         """When it is this one's turn. `cost` in tokens, as far as one can tell; `told` hears the position in the queue. A
-        `batch` request lets all others go first.
+        `batch` request lets all others go first. `spare`: who stands in instead of a wait, where the limits of who asks allow
+        it; at once when the replicas are `pressed`.
 
         Raises TooMany, Unavailable, Forbidden. Cancelled, it leaves the queue.
         """

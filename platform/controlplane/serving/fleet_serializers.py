@@ -68,6 +68,9 @@ class RegisteredDeploymentSerializer(serializers.Serializer[ShownDeployment]):
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=ModelKind.choices)
     routes = serializers.ListField(child=serializers.CharField())
+    overflow_to = serializers.CharField(
+        help_text="the deployment or route that stands in while this one is full or away; empty: none"
+    )
     description = serializers.CharField(source="row.description", default="")
     context_tokens = serializers.IntegerField(source="row.context_tokens", default=None, allow_null=True)
     profile = serializers.CharField(source="row.profile", default=None, allow_null=True)
@@ -85,6 +88,7 @@ class DeploymentWrite(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=LONGEST_NAME, help_text="what callers say as `model`")
     kind = serializers.ChoiceField(choices=ModelKind.choices, required=False)
     routes = serializers.ListField(child=serializers.CharField(max_length=LONGEST_NAME), required=False)
+    overflow_to = serializers.CharField(max_length=LONGEST_NAME, allow_blank=True, required=False)
     description = serializers.CharField(max_length=500, allow_blank=True, required=False)
     context_tokens = serializers.IntegerField(
         min_value=1, max_value=_MOST_TOKENS, allow_null=True, required=False

@@ -11,11 +11,12 @@ Named = tuple[EngineKind, str]
 
 @dataclass(frozen=True, slots=True)
 class ReplicaIndex:
-    """By kind and name: who may be sent requests (`fit`), and all there are."""
+    """By kind and name: who may be sent requests (`fit`), all there are, and the name of who stands in for them."""
 
     fit: Mapping[Named, Sequence[EngineEndpoint]]
     views: Mapping[Named, Sequence[Replica]]
     everything: Sequence[Replica]
+    stand_ins: Mapping[Named, str]
 
 
 def index_of(*, replicas: Sequence[Replica]) -> ReplicaIndex:
@@ -29,7 +30,12 @@ def index_of(*, replicas: Sequence[Replica]) -> ReplicaIndex:
             if (view.endpoint.kind, route) not in named:
                 views.setdefault((view.endpoint.kind, route), []).append(view)
     fit = {key: [view.endpoint for view in fittest(replicas=found)] for key, found in views.items()}
-    return ReplicaIndex(fit, views, replicas)
+    stand_ins = {key: name for key, found in views.items() if (name := _stand_in(found))}
+    return ReplicaIndex(fit, views, replicas, stand_ins)
+
+
+def _stand_in(replicas: Sequence[Replica]) -> str:
+    return next((view.endpoint.overflow_to for view in replicas if view.endpoint.overflow_to), "")
 
 
 def fittest(*, replicas: Sequence[Replica]) -> Sequence[Replica]:

@@ -150,6 +150,12 @@ class Registry:
         """As `find`, from memory, asking nobody and in no order; empty where that does not tell."""
         return self._current_index().fit.get((kind, name), ())
 
+    def stand_in(self, *, name: str, kind: EngineKind = "chat") -> Sequence[EngineEndpoint]:
+        """Who answers in the place of a deployment or route that is full or away; none without room for another request."""
+        index = self._current_index()
+        found = index.fit.get((kind, index.stand_ins.get((kind, name), "")), ())
+        return found if found and self.router.has_room(endpoints=found) else ()
+
     def replicas(self, *, name: str, kind: EngineKind = "chat") -> Sequence[Replica]:
         """All behind a deployment or a route, those that take no requests included, from memory and asking nobody."""
         return self._current_index().views.get((kind, name), ())

@@ -108,6 +108,7 @@ def registered_replica(row: Replica) -> RegisteredReplica:
         profile=deployment.profile,  # type: ignore[arg-type]  # one of its choices
         preopened_reasoning=deployment.preopened_reasoning,
         capacity=row.capacity,
+        overflow_to=deployment.overflow_to,
         kind_given=True,
     )
     return RegisteredReplica(row.pk, endpoint, row.wanted, is_readable)  # type: ignore[arg-type]  # one of its choices

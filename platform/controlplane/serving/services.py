@@ -14,7 +14,14 @@ from controlplane.core.problems import Conflict, InvalidInput
 from controlplane.core.scope import Scope, platform_scope, scoped
 from controlplane.core.sealing import seal
 from controlplane.serving.addresses import engine_url
-from controlplane.serving.models import LONGEST_NAME, ModelDeployment, Replica, ReplicaHealth, WantedState
+from controlplane.serving.models import (
+    LONGEST_NAME,
+    ModelDeployment,
+    ModelKind,
+    Replica,
+    ReplicaHealth,
+    WantedState,
+)
 from controlplane.serving.selectors import deployment_get, replica_get
 
 MOST_ROUTES = 16
@@ -41,6 +48,9 @@ def deployment_create(*, actor: str, name: str, **fields: Any) -> ModelDeploymen
     """`fields` are the model's. Raises InvalidInput, and Conflict for a name that is taken."""
     check_name(name=name, field="name")
     check_routes(routes=fields.get("routes", ()))
+    _check_overflow(
+        name=name, kind=fields.get("kind", ModelKind.CHAT), overflow_to=fields.get("overflow_to", "")
+    )
     with _changing(actor):
         _check_free(name)
         deployment = ModelDeployment.objects.create(name=name, **fields)
@@ -61,6 +71,7 @@ def deployment_change(*, actor: str, deployment_id: UUID, **changes: Any) -> Mod
         if "name" in changed:
             _check_free(changed["name"])
         _write(deployment, changed)
+        _check_overflow(name=deployment.name, kind=deployment.kind, overflow_to=deployment.overflow_to)
         _record(actor, "deployment.changed", deployment=deployment, **changed)
     return deployment
 
@@ -177,6 +188,29 @@ def check_routes(*, routes: Sequence[str]) -> None:
         )
     for route in routes:
         check_name(name=route, field="routes")
+
+
+def _check_overflow(*, name: str, kind: str, overflow_to: str) -> None:
+    """Whether there is a model by that name is seen when it is needed. Raises InvalidInput."""
+    if not overflow_to:
+        return
+    check_name(name=overflow_to, field="overflow_to")
+    if kind != ModelKind.CHAT:
+        raise InvalidInput(
+            code="no_stand_in",
+            field="overflow_to",
+            detail=_(
+                "Only chat models have a stand-in: another model’s vectors and scores are not comparable."
+            ),
+            remedy=_("Leave it empty."),
+        )
+    if overflow_to == name:
+        raise InvalidInput(
+            code="own_stand_in",
+            field="overflow_to",
+            detail=_("“%(name)s” cannot stand in for itself.") % {"name": name},
+            remedy=_("Name another model, or leave it empty."),
+        )
 
 
 def _check_free(name: str) -> None:

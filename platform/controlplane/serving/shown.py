@@ -61,6 +61,7 @@ class ShownDeployment:
     routes: tuple[str, ...]
     replicas: tuple[ShownReplica, ...]
     row: ModelDeployment | None = None
+    overflow_to: str = ""
 
 
 class Display:
@@ -87,7 +88,7 @@ class Display:
     def deployment(self, row: ModelDeployment) -> ShownDeployment:
         """Of a row, with its replicas."""
         replicas = tuple(self.replica(replica) for replica in row.replicas.all())
-        return ShownDeployment(row.name, row.kind, tuple(row.routes), replicas, row)
+        return ShownDeployment(row.name, row.kind, tuple(row.routes), replicas, row, row.overflow_to)
 
     def deployments(self, rows: Iterable[ModelDeployment]) -> list[ShownDeployment]:
         return [self.deployment(row) for row in rows]
@@ -106,4 +107,7 @@ class Display:
 def _of_setting(replicas: list[ShownReplica]) -> ShownDeployment:
     endpoints = [replica.view.endpoint for replica in replicas]
     routes = dict.fromkeys(route for endpoint in endpoints for route in endpoint.routes)
-    return ShownDeployment(endpoints[0].name, endpoints[0].kind, tuple(routes), tuple(replicas))
+    overflow_to = next((endpoint.overflow_to for endpoint in endpoints if endpoint.overflow_to), "")
+    return ShownDeployment(
+        endpoints[0].name, endpoints[0].kind, tuple(routes), tuple(replicas), overflow_to=overflow_to
+    )

@@ -22,8 +22,11 @@ FILLED = {
     "concurrency": "8",
     "weight": "20",
     "batch_allowed": "no",
+    "overflow_allowed": "yes",
 }
-SET = LimitValues(requests_per_minute=60, concurrency=8, weight=20, batch_allowed=False)
+SET = LimitValues(
+    requests_per_minute=60, concurrency=8, weight=20, batch_allowed=False, overflow_allowed=True
+)
 
 
 @pytest.fixture

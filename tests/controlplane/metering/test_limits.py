@@ -83,6 +83,30 @@ def test_the_platform_limits_a_tenant_and_its_administrators_their_departments(
     assert limits_of(tenant_id=other.tenant.pk).own == NOTHING_SET
 
 
+@pytest.mark.parametrize(
+    ("tenant", "department", "allowed"),
+    [
+        (None, None, False),
+        (True, None, True),
+        (False, None, False),
+        (True, False, False),
+        (None, True, True),
+        (False, True, True),
+    ],
+)
+def test_the_department_says_whether_stand_ins_may_answer_else_the_organisation(
+    organisation: Organisation, tenant: bool | None, department: bool | None, allowed: bool
+) -> None:
+    finance = organisation.finance.pk
+    limits = TenantLimits(
+        organisation.tenant.pk,
+        LimitValues(overflow_allowed=tenant),
+        {finance: LimitValues(overflow_allowed=department)},
+    )
+    assert limits.overflow_allowed(department_id=finance) is allowed
+    assert limits.overflow_allowed(department_id=None) is bool(tenant)
+
+
 def test_who_may_not_changes_nothing(organisation: Organisation) -> None:
     admin, key = admin_of(organisation), organisation.key(organisation.finance).principal
     tenant_id = organisation.tenant.pk

@@ -14,13 +14,14 @@ from tests.controlplane.metering.test_limits import changes_of
 from tests.controlplane.organisations import Organisation, platform_admin
 
 ASKED = {"requests_per_minute": 60, "tokens_per_minute": 100_000, "concurrency": 8, "weight": 30}
-GIVEN = {**ASKED, "batch_allowed": True}
+GIVEN = {**ASKED, "batch_allowed": True, "overflow_allowed": None}
 NOTHING = {
     "requests_per_minute": None,
     "tokens_per_minute": None,
     "concurrency": None,
     "weight": 10,
     "batch_allowed": True,
+    "overflow_allowed": None,
 }
 
 
@@ -50,7 +51,7 @@ def test_an_organisations_administrators_set_those_of_its_departments(organisati
     admin, finance = administrator(organisation), organisation.finance
     address = f"/api/v1/departments/{finance.slug}/limits"
     assert admin.get(address).json() == NOTHING
-    asked = {"concurrency": 2, "batch_allowed": False}
+    asked = {"concurrency": 2, "batch_allowed": False, "overflow_allowed": True}
     answer = admin.put(address, asked, format="json")
     assert (answer.status_code, answer.json()) == (200, NOTHING | asked)
     assert admin.get("/api/v1/limits").json() == {
@@ -66,7 +67,7 @@ def test_an_organisations_administrators_set_those_of_its_departments(organisati
     }
     of_department = signed_in(organisation.member(finance, Role.ADMIN, Secrecy.SECRET))
     assert of_department.get(address).json() == NOTHING | asked
-    values = LimitValues(concurrency=2, batch_allowed=False)
+    values = LimitValues(concurrency=2, batch_allowed=False, overflow_allowed=True)
     assert limits_of(tenant_id=organisation.tenant.pk).departments == {finance.pk: values}
     assert [target for _actor, target in changes_of(organisation)] == [f"department:{finance.pk}"]
 

@@ -60,6 +60,25 @@ def test_a_replica_is_what_its_deployment_says_on_its_own_server() -> None:
     assert (endpoint.context_tokens, endpoint.preopened_reasoning, found.wanted) == (65536, True, "serving")
 
 
+def test_a_stand_in_is_another_chat_model() -> None:
+    large = deployed(routes=["reasoner"], overflow_to="r1-distill")
+    replica = added(large)
+    [found] = [each for each in fleet_rows().registered if each.id == replica.pk]
+    assert found.endpoint.overflow_to == "r1-distill"
+    for fields, code in (
+        ({"overflow_to": large.name}, "own_stand_in"),
+        ({"overflow_to": "a b"}, "invalid_model_name"),
+        ({"kind": "embedding"}, "no_stand_in"),
+        ({"name": "r1-distill"}, "own_stand_in"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            services.deployment_change(actor="user:somebody", deployment_id=large.pk, **fields)
+        assert (refused.value.code, refused.value.field) == (code, "overflow_to")
+        assert [action for action, _data in told(f"deployment:{large.pk}")] == ["deployment.created"]
+    with pytest.raises(InvalidInput):
+        deployed(kind="rerank", overflow_to="other")
+
+
 def test_the_servers_name_of_a_model_is_the_deployments_unless_given() -> None:
     deployment = deployed()
     assert added(deployment).model == deployment.name

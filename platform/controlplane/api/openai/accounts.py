@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from controlplane.api.openai.bodies import ChatRequest
 from controlplane.api.openai.errors import problem_of
+from controlplane.api.openai.passing import OVERFLOW
 from controlplane.chat.events import ContentDelta, Event, Failed, Finished, ReasoningDelta, Started
 from controlplane.identity.principal import Principal
 from controlplane.metering.meter import Meter
@@ -36,7 +37,12 @@ async def metered(
                         pieces += 1
                         meter.counted(usage=None, pieces=pieces)
                     case Finished():
-                        meter.answered_by(deployment=event.engine)
+                        told = event.choice
+                        meter.answered_by(
+                            deployment=event.engine,
+                            route=told.overflow_from or told.route,
+                            reason=OVERFLOW if told.overflow_from else told.reason,
+                        )
                         meter.waited(seconds=event.timings.queue_ms / 1000)
                         meter.counted(usage=event.usage, pieces=pieces)
                         meter.settle(outcome="given")

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -69,10 +69,12 @@ class _Answer:
         return told | self.ending()
 
     def ending(self) -> dict[str, Any]:
-        """The deployment that answered, for `model` says what was asked for; and how long it reasoned, as it is kept."""
+        """The deployment that answered, for `model` says what was asked for, and why that one; and how long it reasoned, as it
+        is kept."""
         if not self.finished:
             return {}
         told: dict[str, Any] = {"engine": self.finished.engine} if self.finished.engine else {}
+        told |= {name: value for name, value in asdict(self.finished.choice).items() if value}
         if self.finished.timings.reasoning_ms is not None:
             told["reasoning_ms"] = self.finished.timings.reasoning_ms
         return told

@@ -34,6 +34,7 @@ from controlplane.api.openai.errors import (
 from controlplane.api.openai.fitting import with_room
 from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.names import way_of
+from controlplane.api.openai.overflow import stand_in
 from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.rates import rate_headers, with_rates
@@ -157,9 +158,13 @@ class Gateway:
         asked = _checked(call, sent)
         engines = registry()
         streamed = bool(getattr(asked, "stream", False))
-        way = await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent)
+        way, spare = (
+            await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent),
+            None,
+        )
         if call.kind == "chat":
             way = way.to(with_room(replicas=way.replicas, body=sent, size=size))
+            spare = stand_in(engines=engines, way=way, body=sent, size=size)
         passage = Passage(
             path=call.path,
             body=passed_on(call=call.path, sent=sent),
@@ -172,7 +177,7 @@ class Gateway:
         if streamed:
             reply.stream()
         passing = Passing(registry=engines, passage=passage, reply=reply, meter=meter)
-        if not way.replicas:  # an engine that might serve it does not say so
+        if not way.replicas and spare is None:  # an engine that might serve it does not say so
             await passing.run(way=way)
             return
         ticket = await self.door.enter(
@@ -181,10 +186,15 @@ class Gateway:
             cost=cost_of(size=size, answer_tokens=_answer_tokens(call, sent)),
             batch=sent.get("service_tier") in BATCH_TIERS,
             told=reply.position if streamed else None,
+            spare=spare.replicas if spare else (),
+            pressed=spare is not None and not engines.router.has_room(endpoints=way.replicas),
         )
         try:
             meter.waited(seconds=ticket.waited)
-            await passing.run(way=way)
+            if spare is not None and ticket.is_spare:
+                await passing.run(way=spare)
+            else:
+                await passing.run(way=way, spare=spare if ticket.allows_spare else None)
         finally:
             ticket.leave(tokens=meter.tokens)
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from controlplane.api.openai.conversation import ASSISTANT_PREFIX
 from controlplane.assistants.selectors import usable_assistant_list
 from controlplane.core.offload import in_thread
+from controlplane.core.problems import Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.embedding import embedding_client
 from controlplane.identity.principal import Principal
@@ -19,11 +20,14 @@ from inference.router.question import AUTO, ROUTES, route_of
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Who answers a request. `route` and `reason`: what was chosen for one that left the choice open, and why."""
+    """Who answers a request that asks for `name`. `route` and `reason`: what was chosen for one that left the choice open, and
+    why. `stands_in`: they are not who was asked for, but who stands in for them."""
 
+    name: str
     replicas: Sequence[EngineEndpoint]
     route: str = ""
     reason: str = ""
+    stands_in: bool = False
 
     def to(self, replicas: Sequence[EngineEndpoint]) -> Self:
         """To some of them."""
@@ -38,13 +42,13 @@ async def way_of(
     if name == AUTO and kind == "chat":
         choice = route_of(body=body)
         if found := engines.known(name=choice.route):
-            return Way(found, choice.route, choice.reason)
+            return Way(choice.route, found, choice.route, choice.reason)
         served = await engines.names()
         for route in sorted(ROUTES, key=lambda route: route != choice.route):
             if route in served:
                 reason = choice.reason if route == choice.route else "only"
-                return Way(await engines.find(name=route), route, reason)
-    return Way(await replicas_of(engines, name=name, kind=kind, principal=principal))
+                return Way(route, await _found(engines, route), route, reason)
+    return Way(name, await replicas_of(engines, name=name, kind=kind, principal=principal))
 
 
 async def replicas_of(
@@ -62,11 +66,21 @@ async def replicas_of(
         return await engines.find(name=name, kind=kind)
     known = await engines.names()
     if name in known:
-        return await engines.find(name=name)
+        return await _found(engines, name)
     if await engines.is_silent():
         return []
     slugs = await in_thread(assistants_of, principal)
     raise model_not_found(name=name, known=[*known, *(f"{ASSISTANT_PREFIX}{slug}" for slug, _name in slugs)])
+
+
+async def _found(engines: Registry, name: str) -> Sequence[EngineEndpoint]:
+    """None while nobody takes requests but those who stand in."""
+    try:
+        return await engines.find(name=name)
+    except Unavailable:
+        if engines.stand_in(name=name):
+            return []
+        raise
 
 
 async def check_assistant(slug: str, principal: Principal) -> None:

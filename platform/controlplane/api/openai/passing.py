@@ -1,7 +1,7 @@
 """Requests that go to an engine as they are: only the reasoning is put where every client finds it, and the model goes by the
 name that was asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,9 @@ from inference.gateway.target import target_of
 from inference.gateway.upstream import Exchange
 from inference.router.candidate import Candidate
 from inference.traits import preopens_reasoning
+
+# The reason of who stands in, in the ledger and the trail.
+OVERFLOW = "overflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,14 @@ class Passing:
         self._answered = False
         self._told: Mapping[str, str] = {}
 
-    async def run(self, *, way: Way) -> None:
-        """Raises the EngineError family, before the response begins or in the middle of it."""
+    async def run(self, *, way: Way, spare: Way | None = None) -> None:
+        """To `spare` only when all of `way` have failed. Raises the EngineError family, before the response begins or in the
+        middle of it."""
         failure: EngineError | None = None
-        router = self._registry.router
-        order = router.order(endpoints=way.replicas, prefix=self._passage.prefix)
-        for candidate in order:
-            self._told = told_of(way, candidate.endpoint)
+        for by, candidate in self._order(way, spare):
+            self._told = told_of(by, candidate.endpoint)
             self._reply.tell(headers_of(self._told))
-            self._meter.dispatch(deployment=candidate.endpoint.name, route=way.route, reason=way.reason)
+            self._dispatched(by, candidate)
             try:
                 with self._registry.under_way(endpoint=candidate.endpoint):
                     if self._passage.streamed:
@@ -71,7 +73,18 @@ class Passing:
                     or isinstance(error, AnswerTimeout)
                 ):
                     raise
-        raise failure or engine_unavailable(retry_after=router.pause(endpoints=way.replicas))
+        raise failure or engine_unavailable(retry_after=self._registry.router.pause(endpoints=way.replicas))
+
+    def _order(self, way: Way, spare: Way | None) -> Iterator[tuple[Way, Candidate]]:
+        for by in (way, spare) if spare else (way,):
+            for candidate in self._registry.router.order(endpoints=by.replicas, prefix=self._passage.prefix):
+                yield by, candidate
+
+    def _dispatched(self, way: Way, candidate: Candidate) -> None:
+        route, reason = way.route, way.reason
+        if way.stands_in:
+            route, reason = way.name, OVERFLOW
+        self._meter.dispatch(deployment=candidate.endpoint.name, route=route, reason=reason)
 
     async def _whole(self, engine: EngineEndpoint) -> None:
         limits = self._pool.limits
@@ -139,14 +152,19 @@ class Passing:
 
 
 def told_of(way: Way, engine: EngineEndpoint) -> dict[str, str]:
-    """What the client is told of who answered: `deployment`, and for a choice that was left open `route` and `reason`."""
-    if not way.route:
-        return {"deployment": engine.name}
-    return {"deployment": engine.name, "route": way.route, "reason": way.reason}
+    """What the client is told of who answered: `deployment`, for a choice that was left open `route` and `reason`, and for a
+    stand-in `overflow_from`."""
+    told = {"deployment": engine.name}
+    if way.route:
+        told |= {"route": way.route, "reason": way.reason}
+    if way.stands_in:
+        told["overflow_from"] = way.name
+    return told
 
 
 def headers_of(told: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """The same for who does not read the body. Names may have any characters, headers may not."""
     return [
-        (b"x-karez-" + name.encode(), quote(value, safe=" :/@+").encode()) for name, value in told.items()
+        (b"x-karez-" + name.replace("_", "-").encode(), quote(value, safe=" :/@+").encode())
+        for name, value in told.items()
     ]

@@ -36,6 +36,7 @@ def trace_of_end(finished: Finished) -> dict[str, Any]:
     return {
         "step": "end",
         "engine": finished.engine,
+        **asdict(finished.choice),
         "first_token_ms": finished.timings.first_token_ms,
         "total_ms": finished.timings.total_ms,
         "reasoning_ms": finished.timings.reasoning_ms,

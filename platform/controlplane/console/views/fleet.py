@@ -218,6 +218,7 @@ def _initial(row: ModelDeployment) -> dict[str, Any]:
         "name": row.name,
         "kind": row.kind,
         "routes": ", ".join(row.routes),
+        "overflow_to": row.overflow_to,
         "description": row.description,
         "context_tokens": row.context_tokens,
     }

@@ -11,7 +11,12 @@ from django.utils.translation import gettext_lazy
 
 from controlplane.console.choices import Choices, administered_choices
 from controlplane.console.limit_bars import limit_bars
-from controlplane.console.limit_forms import DepartmentLimitsForm, LimitsForm, initial_of
+from controlplane.console.limit_forms import (
+    DepartmentLimitsForm,
+    LimitsForm,
+    NewDepartmentLimitsForm,
+    initial_of,
+)
 from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage, back_to
 from controlplane.console.views.tenants import TenantPage
@@ -83,10 +88,10 @@ class LimitsAdd(LimitsPage):
     title = gettext_lazy("Limit a department")
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._form(DepartmentLimitsForm(departments=self._departments()))
+        return self._form(NewDepartmentLimitsForm(departments=self._departments()))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = DepartmentLimitsForm(request.POST, departments=self._departments())
+        form = NewDepartmentLimitsForm(request.POST, departments=self._departments())
         if not form.is_valid():
             return self._form(form, status=422)
         return self._save(form, visible_department(principal=self.principal, key=form.text("department")))
@@ -104,11 +109,13 @@ class LimitsChange(LimitsPage):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         department = visible_department(principal=self.principal, key=kwargs["slug"])
         limits = department_limits(principal=self.principal, department=department)
-        return self._form(LimitsForm(initial=initial_of(limits=limits)), title=_titled(department.name))
+        return self._form(
+            DepartmentLimitsForm(initial=initial_of(limits=limits)), title=_titled(department.name)
+        )
 
     def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         department = visible_department(principal=self.principal, key=slug)
-        form, title = LimitsForm(request.POST), _titled(department.name)
+        form, title = DepartmentLimitsForm(request.POST), _titled(department.name)
         if not form.is_valid():
             return self._form(form, status=422, title=title)
         return self._save(form, department, title=title)

@@ -27,6 +27,9 @@ class Command(BaseCommand):
             "--weight", type=int, default=USUAL_WEIGHT, help="its part where engines are full"
         )
         change.add_argument("--no-batch", action="store_true", help="refuse requests that say they may wait")
+        change.add_argument(
+            "--overflow", action="store_true", help="let a model's stand-in answer while it is full or away"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with platform_scope():
@@ -40,6 +43,7 @@ class Command(BaseCommand):
                 concurrency=options["concurrency"],
                 weight=options["weight"],
                 batch_allowed=not options["no_batch"],
+                overflow_allowed=options["overflow"] or None,
             )
             try:
                 tenant_limits_set(principal=_OPERATOR, tenant_id=tenant.pk, values=values)
@@ -59,4 +63,5 @@ def _told(values: LimitValues) -> str:
     }
     limits = [f"{value} {unit}" for unit, value in given.items() if value is not None] or ["no limits"]
     batch = "batch allowed" if values.batch_allowed else "no batch"
-    return ", ".join([*limits, f"weight {values.weight}", batch])
+    overflow = {None: [], True: ["stand-ins may answer"], False: ["no stand-ins"]}[values.overflow_allowed]
+    return ", ".join([*limits, f"weight {values.weight}", batch, *overflow])
