@@ -34,7 +34,8 @@ def web(*, host: str, port: int) -> Command:
     stop = ("--timeout-graceful-shutdown", str(int(WEB_STOP_SECONDS) - 1))
     # Whom to believe about a client's address is the application's own business (asgi.py).
     heads = ("--no-proxy-headers", "--no-server-header")
-    return "-m", "uvicorn", "controlplane.asgi:application", *listen, *stop, *heads
+    protocol = ("--http", "controlplane.core.joined_writes:JoinedWrites")
+    return "-m", "uvicorn", "controlplane.asgi:application", *listen, *stop, *heads, *protocol
 
 
 def gateway(*, host: str, port: int) -> Command:

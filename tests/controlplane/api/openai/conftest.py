@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from django.conf import settings
 
+from controlplane.core.joined_writes import JoinedWrites
 from controlplane.documents import embedding, search
 from controlplane.serving.fleet import fleet
 from controlplane.serving.registry import registry
@@ -61,7 +62,9 @@ def served(django_db_setup: None) -> Iterator[Served]:
 def _serving() -> Iterator[Served]:
     from controlplane.asgi import application
 
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", lifespan="on")
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=0, log_level="warning", lifespan="on", http=JoinedWrites
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="served", daemon=True)
     thread.start()
