@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._buffered = 0
         self._header_bytes = 0
         self._paused = False
@@ -101,7 +102,6 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """The exchange is over and the connection is kept."""
-        self._unwatch()
         self._asked = False
         self.idle_since = self.loop.time()
         self.reused = True
@@ -135,7 +135,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _watch(self) -> None:
+        """The timer of the request before does, when it does not come too late."""
+        if self._timer is not None and self._timer_at > self.deadline:
+            self._unwatch()
         if self._timer is None:
+            self._timer_at = self.deadline
             self._timer = self.loop.call_at(self.deadline, self._look)
 
     def _unwatch(self) -> None:
@@ -145,7 +149,7 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self.complete or self.failure is not None:
+        if not self._asked or self.complete or self.failure is not None:
             return
         now = self.loop.time()
         if self.pieces:  # it is the reader who is slow

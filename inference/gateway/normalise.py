@@ -73,6 +73,8 @@ class StreamNormaliser:
             payloads = self._reader.feed(data)
         except EventTooLargeError as error:
             raise EngineUnavailable(f"{self._where}: {error}") from error
+        if len(payloads) == 1:
+            return self._event(payloads[0])
         return b"".join([self._event(payload) for payload in payloads])
 
     def finish(self) -> bytes:

@@ -19,6 +19,13 @@ class PayloadReader:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Raises EventTooLargeError for an event without an end."""
+        if (
+            not self._rest
+            and piece[:6] == b"data: "
+            and piece.find(b"\n") == len(piece) - 2
+            and piece[-1:] == b"\n"
+        ):
+            return [piece[6:-2]] if len(piece) > 8 else []  # one event, whole
         data = self._rest + piece if self._rest else piece
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from inference.endpoints import EngineEndpoint
 from inference.errors import AnswerTimeout, EngineBusy, EngineError, EngineFailed, EngineUnavailable
@@ -55,32 +54,42 @@ class Router:
         pauses = [self.candidate(endpoint=each).breaker.pause(now=now) for each in endpoints]
         return min(pauses, default=0.0)
 
-    @contextmanager
-    def under_way(self, *, candidate: Candidate) -> Iterator[None]:
-        """Around one request to the replica: it counts as its load, and how it ends as its health.
+    def under_way(self, *, candidate: Candidate) -> UnderWay:
+        """Around one request to the replica: it counts as its load, and how it ends as its health."""
+        return UnderWay(candidate)
 
-        A refusal is an answer, and so is an engine's word that it is full; a client that hangs up tells nothing.
-        """
-        breaker = candidate.breaker
-        breaker.sent(now=time.monotonic())
-        candidate.outstanding += 1
-        try:
-            yield
-        except EngineBusy:
-            breaker.succeeded()
-            raise
-        except AnswerTimeout:  # it is slow, not broken
-            raise
-        except EngineFailed:
+
+class UnderWay:
+    """One request to a replica. A refusal is an answer, and so is an engine's word that it is full; a client that hangs up
+    tells nothing. ``missed`` hears of one that was not reached, or broke off."""
+
+    __slots__ = ("_candidate", "_missed")
+
+    def __init__(self, candidate: Candidate, missed: Callable[[Candidate], None] | None = None) -> None:
+        self._candidate = candidate
+        self._missed = missed
+
+    def __enter__(self) -> Candidate:
+        self._candidate.breaker.sent(now=time.monotonic())
+        self._candidate.outstanding += 1
+        return self._candidate
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        self._candidate.outstanding -= 1
+        if error is None:
+            self._candidate.breaker.succeeded()
+            return
+        if self._missed and isinstance(error, EngineUnavailable) and not isinstance(error, AnswerTimeout):
+            self._missed(self._candidate)
+        self._judge(error)
+
+    def _judge(self, error: BaseException) -> None:
+        breaker = self._candidate.breaker
+        if isinstance(error, AnswerTimeout):
+            return  # it is slow, not broken
+        if isinstance(error, EngineFailed):
             breaker.faltered(now=time.monotonic())
-            raise
-        except EngineUnavailable:
+        elif isinstance(error, EngineUnavailable) and not isinstance(error, EngineBusy):
             breaker.failed(now=time.monotonic())
-            raise
-        except EngineError:
+        elif isinstance(error, EngineError):
             breaker.succeeded()
-            raise
-        else:
-            breaker.succeeded()
-        finally:
-            candidate.outstanding -= 1

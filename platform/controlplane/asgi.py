@@ -51,4 +51,16 @@ def _part(path: str) -> ASGIApp:
 
 
 # Of the addresses in X-Forwarded-For the last one that is no proxy's: what stands before it anybody may have written.
-application = ProxyHeadersMiddleware(_application, list(settings.TRUSTED_PROXIES))  # type: ignore[arg-type]  # its own types
+_proxied = ProxyHeadersMiddleware(_application, list(settings.TRUSTED_PROXIES))  # type: ignore[arg-type]  # its own types
+# Calls of the data plane, which ask for no address, are spared the way there.
+_CALLS = f"{settings.URL_PREFIX}/v1/"
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """What the server runs."""
+    if scope["type"] == "http" and scope["path"].startswith(_CALLS):
+        if settings.URL_PREFIX:
+            scope = {**scope, "root_path": settings.URL_PREFIX}
+        await _data_plane(scope, receive, send)
+    else:
+        await _proxied(scope, receive, send)  # type: ignore[arg-type]  # its own types

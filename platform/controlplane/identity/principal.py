@@ -44,6 +44,14 @@ class Principal:
     key_last_used_at: datetime | None = None
     by_token: bool = False
     suspension: Suspension | None = None
+    # Of tenant and department as notes have them, which are written with each request.
+    tenant_hex: str = field(init=False, repr=False, compare=False, default="")
+    department_hex: str | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        # frozen: this is the way its own constructor takes
+        object.__setattr__(self, "tenant_hex", self.tenant_id.hex if self.tenant_id else "")
+        object.__setattr__(self, "department_hex", self.department_id.hex if self.department_id else None)
 
     # What DRF and the throttles expect of a user.
     is_authenticated = True

@@ -34,6 +34,8 @@ _WORDS: Mapping[tuple[str, str], Promise] = {
     ),
 }
 
+_MOST_POOLS = 256
+
 
 class Door:
     """Of one process and event loop. `trusted` tells whether changes of limits are heard of (`core.changes`). Start `run`."""
@@ -41,6 +43,8 @@ class Door:
     def __init__(self, *, trusted: Callable[[], bool]) -> None:
         self.limits = LimitCache(trusted=trusted)
         self._gate = Gate()
+        # By the very sequence that was asked for: the index of the registry gives the same one until something changes.
+        self._pools: dict[int, tuple[Sequence[EngineEndpoint], str]] = {}
         self._sharing = Sharing(gate=self._gate, url=settings.ENV.cache_url.get_secret_value())
 
     @property
@@ -108,7 +112,7 @@ class Door:
         """Requests and tokens that are left to who asks, in this process; None for what is not limited. From memory alone."""
         tenant = principal.tenant_id
         limits = None if tenant is None else self.limits.known(tenant_id=tenant)
-        if limits is None:
+        if limits is None or not limits.limited:
             return None, None
         return self._gate.left(party=limits.party(department_id=principal.department_id))
 
@@ -118,6 +122,16 @@ class Door:
 
     def _pool(self, replicas: Sequence[EngineEndpoint]) -> str:
         """The pool of a deployment, or of several behind one route; its capacity is what its replicas have now."""
+        known = self._pools.get(id(replicas))
+        if known is not None and known[0] is replicas:
+            return known[1]
+        name = self._pool_anew(replicas)
+        if len(self._pools) >= _MOST_POOLS:
+            self._pools.clear()
+        self._pools[id(replicas)] = replicas, name  # held, so that nothing else gets this id
+        return name
+
+    def _pool_anew(self, replicas: Sequence[EngineEndpoint]) -> str:
         name = "+".join(sorted({replica.name for replica in replicas}))
         places = [replica.capacity for replica in replicas if replica.capacity is not None]
         capacity = sum(places) if len(places) == len(replicas) else None

@@ -17,9 +17,9 @@ _MOST = 2**31 - 1
 
 def admission_note(
     *,
-    id: UUID,  # noqa: A002 - the field's own name
-    tenant_id: UUID,
-    department_id: UUID | None,
+    id: str,  # noqa: A002 - the field's own name
+    tenant: str,
+    department: str | None,
     actor: str,
     end_user: str,
     call: str,
@@ -28,14 +28,14 @@ def admission_note(
     at: float,
     is_audited: bool,
 ) -> dict[str, Any]:
-    """An `Admission` as the journal keeps it, made with each request. `at` is in seconds since 1970.
+    """An `Admission` as the journal keeps it, made with each request. Ids are hexadecimal, `at` is in seconds since 1970.
 
     Names are cut: they come from outside, and a slot has a fixed size.
     """
     return {
-        "id": id.hex,
-        "tenant": tenant_id.hex,
-        "department": department_id.hex if department_id else None,
+        "id": id,
+        "tenant": tenant,
+        "department": department,
         "actor": actor,
         "end_user": _storable(end_user) if end_user else "",
         "call": call,
@@ -68,9 +68,9 @@ class Admission:
 
     def noted(self) -> dict[str, Any]:
         return admission_note(
-            id=self.id,
-            tenant_id=self.tenant_id,
-            department_id=self.department_id,
+            id=self.id.hex,
+            tenant=self.tenant_id.hex,
+            department=self.department_id.hex if self.department_id else None,
             actor=self.actor,
             end_user=self.end_user,
             call=self.call,

@@ -48,7 +48,13 @@ class TenantLimits:
     tenant_id: UUID
     own: LimitValues
     departments: Mapping[UUID, LimitValues]
+    # Whether requests or tokens of anybody in it are limited.
+    limited: bool = field(init=False)
     _parties: dict[tuple[UUID | None, Priority], Party] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = (self.own, *self.departments.values())
+        self.limited = any(v.requests_per_minute or v.tokens_per_minute for v in values)
 
     def party(self, *, department_id: UUID | None, priority: Priority = "interactive") -> Party:
         """As whom the engines' admission knows somebody who asks for the department, or for the tenant as a whole."""

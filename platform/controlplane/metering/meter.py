@@ -4,10 +4,10 @@ import time
 from functools import cache
 from pathlib import Path
 
+import uuid_utils
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from controlplane.core.models import new_id
 from controlplane.core.problems import Problem, Unavailable
 from controlplane.identity.principal import Principal
 from controlplane.metering.entries import EndingNote, Outcome, admission_note
@@ -32,7 +32,6 @@ class Meter:
         "_settled",
         "_slot",
         "_usage",
-        "id",
     )
 
     def __init__(
@@ -46,11 +45,12 @@ class Meter:
         audited: bool = False,
     ) -> None:
         self._began = time.monotonic()
-        self.id = new_id()
+        if principal.suspension is not None or principal.tenant_id is None:
+            principal.tenant  # noqa: B018 - raises what there is to say
         self._note = admission_note(
-            id=self.id,
-            tenant_id=principal.tenant,
-            department_id=principal.department_id,
+            id=uuid_utils.uuid7().hex,
+            tenant=principal.tenant_hex,
+            department=principal.department_hex,
             actor=principal.actor,
             end_user=end_user,
             call=call,
@@ -118,6 +118,11 @@ class Meter:
             self._slot.count(self._counters())
         else:
             self._slot.count_pieces(pieces)
+
+    def given(self, *, usage: Usage | None) -> None:
+        """It was answered as a whole."""
+        self._usage = usage
+        self.settle(outcome="given")
 
     def settle(self, *, outcome: Outcome, code: str = "") -> None:
         """It is over."""

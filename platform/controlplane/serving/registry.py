@@ -8,8 +8,7 @@ remembered for seconds.
 import asyncio
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,11 +24,11 @@ from controlplane.serving.fleet import Fleet, fleet
 from controlplane.serving.index import ReplicaIndex, fittest, index_of
 from inference.client import EngineClient, EngineTimeouts
 from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
-from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
+from inference.errors import EngineError, EngineUnavailable
 from inference.fleet import Replica
 from inference.gateway.upstream import UpstreamLimits, UpstreamPool
 from inference.router.candidate import Candidate
-from inference.router.router import Router
+from inference.router.router import Router, UnderWay
 from inference.work import Work
 
 State = Literal["ready", "down", "unknown"]
@@ -104,6 +103,8 @@ class Registry:
         self._http: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = (
             weakref.WeakKeyDictionary()
         )
+        # The one that was used last: of a process that serves it is the only one.
+        self._last_pool: tuple[asyncio.AbstractEventLoop, UpstreamPool] | None = None
         self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, UpstreamPool] = (
             weakref.WeakKeyDictionary()
         )
@@ -246,6 +247,9 @@ class Registry:
     def pool(self) -> UpstreamPool:
         """The running event loop's connections for what is passed on as it is."""
         loop = asyncio.get_running_loop()
+        last = self._last_pool
+        if last is not None and last[0] is loop:
+            return last[1]
         found = self._pools.get(loop)
         if found is None:
             limits = UpstreamLimits(
@@ -255,19 +259,19 @@ class Registry:
                 whole=self._timeouts.whole,
             )
             found = self._pools[loop] = UpstreamPool(limits=limits, work=self.work)
+        self._last_pool = loop, found
         return found
 
-    @contextmanager
-    def under_way(self, *, endpoint: EngineEndpoint) -> Iterator[Candidate]:
+    def under_way(self, *, endpoint: EngineEndpoint) -> UnderWay:
         """Around one request to it: others are sent elsewhere while it is busy, or after it failed."""
-        candidate = self.router.candidate(endpoint=endpoint)
-        try:
-            with self.router.under_way(candidate=candidate):
-                yield candidate
-        except EngineUnavailable as error:
-            if not isinstance(error, AnswerTimeout):
-                self._saw((endpoint.base_url, endpoint.model), "down")
-            raise
+        return self.asking(candidate=self.router.candidate(endpoint=endpoint))
+
+    def asking(self, *, candidate: Candidate) -> UnderWay:
+        """As `under_way`, of one that the router has found."""
+        return UnderWay(candidate, self._missed)
+
+    def _missed(self, candidate: Candidate) -> None:
+        self._saw((candidate.endpoint.base_url, candidate.endpoint.model), "down")
 
     async def deployments(self, *, anew: bool = False) -> list[Deployment]:
         """Every deployment with its state: as the watch sees it; where nobody watches, or `anew`, found by a real request at

@@ -15,6 +15,7 @@ from controlplane.core.problems import InvalidInput
 MOST_BYTES = 1024 * 1024
 # Of what goes to an engine: 163,840 tokens, each character written as \uXXXX, and pictures.
 MOST_PASSED_BYTES = 8 * 1024 * 1024
+LONGEST_MODEL, MOST_MESSAGES = 200, 1000
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -69,8 +70,8 @@ Tokens = Annotated[int, Field(ge=1)]
 
 
 class ChatRequest(_Open):
-    model: str = Field(min_length=1, max_length=200)
-    messages: list[ChatMessage] = Field(max_length=1000)
+    model: str = Field(min_length=1, max_length=LONGEST_MODEL)
+    messages: list[ChatMessage] = Field(max_length=MOST_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     karez: KarezOptions | None = None

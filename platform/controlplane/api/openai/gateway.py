@@ -31,6 +31,7 @@ from controlplane.api.openai.errors import (
     problem_of,
     scope_missing,
 )
+from controlplane.api.openai.everyday import Asked, everyday
 from controlplane.api.openai.fitting import with_room
 from controlplane.api.openai.languages import language_of
 from controlplane.api.openai.names import way_of
@@ -38,7 +39,7 @@ from controlplane.api.openai.overflow import stand_in
 from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.rates import rate_headers, with_rates
-from controlplane.api.openai.replies import Reply, header
+from controlplane.api.openai.replies import Reply, Young
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.changes import CREDENTIALS, LIMITS, Changes
 from controlplane.identity.key_cache import KeyCache
@@ -53,7 +54,6 @@ from inference.router.affinity import prefix_of
 
 # OpenAI's names of what may wait until there is room.
 BATCH_TIERS = ("flex", "batch")
-Asked = ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Call:
     """A call that an engine answers."""
 
     path: str
-    shape: type[Asked]
+    shape: type[ChatRequest | CompletionRequest | EmbeddingRequest | RerankRequest]
     kind: EngineKind
 
 
@@ -84,6 +84,7 @@ class Gateway:
     keys: KeyCache = field(init=False)
     door: Door = field(init=False)
     changes: Changes = field(init=False)
+    young: Young = field(default_factory=Young)
 
     def __post_init__(self) -> None:
         self.keys = KeyCache(trusted=lambda: self.changes.connected)
@@ -99,13 +100,12 @@ class Gateway:
         if call is None:
             await self.behind(scope, receive, send)
             return
-        if accepted := header(scope, b"accept-language"):
-            translation.activate(language_of(accepted))
+        presented = _headers(scope)
         reply = Reply(receive=receive, send=send)
         try:
             if scope["method"] != "POST":
                 raise method_not_allowed()
-            await self._answer(call, scope, reply, receive, send)
+            await self._answer(call, scope, presented, reply, receive, send)
         except ClientGone:
             pass
         except asyncio.CancelledError:
@@ -116,8 +116,10 @@ class Gateway:
         finally:
             reply.close()
 
-    async def _answer(self, call: Call, scope: Scope, reply: Reply, receive: Receive, send: Send) -> None:
-        principal = await self._principal(scope)
+    async def _answer(
+        self, call: Call, scope: Scope, presented: str, reply: Reply, receive: Receive, send: Send
+    ) -> None:
+        principal = await self._principal(presented)
         reply.rates = partial(rate_headers, door=self.door, principal=principal)
         sent: dict[str, Any] = {}
         meter: Meter | None = None
@@ -140,8 +142,8 @@ class Gateway:
             (meter or _meter(call, sent, principal)).failed(problem)
             raise problem from error
 
-    async def _principal(self, scope: Scope) -> Principal:
-        scheme, _space, presented = header(scope, b"authorization").partition(" ")
+    async def _principal(self, authorization: str) -> Principal:
+        scheme, _space, presented = authorization.partition(" ")
         presented = presented.strip()
         if scheme.lower() != "bearer" or not presented:
             raise credential_missing()
@@ -156,8 +158,7 @@ class Gateway:
         self, call: Call, sent: dict[str, Any], size: int, principal: Principal, reply: Reply, meter: Meter
     ) -> None:
         asked = _checked(call, sent)
-        engines = registry()
-        streamed = bool(getattr(asked, "stream", False))
+        engines, streamed = registry(), asked.streamed
         way, spare = (
             await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent),
             None,
@@ -170,10 +171,10 @@ class Gateway:
             body=passed_on(call=call.path, sent=sent),
             model=asked.model,
             streamed=streamed,
-            wants_usage=streamed and getattr(asked, "wants_usage", False),
+            wants_usage=streamed and asked.wants_usage,
             prefix=prefix_of(body=sent) if len(way.replicas) > 1 else b"",
         )
-        reply.watch()
+        reply.watch(young=self.young)
         if streamed:
             reply.stream()
         passing = Passing(registry=engines, passage=passage, reply=reply, meter=meter)
@@ -199,6 +200,19 @@ class Gateway:
             ticket.leave(tokens=meter.tokens)
 
 
+def _headers(scope: Scope) -> str:
+    """What is presented as authorization. The language that is asked for is activated."""
+    presented, accepted = b"", b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            presented = presented or value
+        elif name == b"accept-language":
+            accepted = accepted or value
+    if accepted:
+        translation.activate(language_of(accepted.decode("latin-1")))
+    return presented.decode("latin-1")
+
+
 def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:
     model, user = sent.get("model"), sent.get("user")
     return Meter(
@@ -219,14 +233,22 @@ def _answer_tokens(call: Call, sent: dict[str, Any]) -> int | None:
 
 def _checked(call: Call, sent: dict[str, Any]) -> Asked:
     """Raises InvalidInput naming the field."""
+    asked = everyday(sent) if call.shape is ChatRequest else None
+    if asked is None:
+        asked = _checked_in_full(call, sent)
+    check_parameters(call=call.path, sent=sent)
+    return asked
+
+
+def _checked_in_full(call: Call, sent: dict[str, Any]) -> Asked:
     try:
         asked = call.shape.model_validate(sent)
     except ValidationError as error:
         raise invalid(error) from error
     if isinstance(asked, ChatRequest):
         check_messages(asked)
-    check_parameters(call=call.path, sent=sent)
-    return asked
+    streamed = bool(getattr(asked, "stream", False))
+    return Asked(asked.model, streamed, getattr(asked, "wants_usage", False))
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@ name that was asked for."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -20,9 +21,10 @@ from inference.traits import preopens_reasoning
 
 # The reason of who stands in, in the ledger and the trail.
 OVERFLOW = "overflow"
+Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Passage:
     """One request on its way: where to, under which name the client knows the model, and what it begins with (`prefix_of`)."""
 
@@ -54,11 +56,13 @@ class Passing:
         middle of it."""
         failure: EngineError | None = None
         for by, candidate in self._order(way, spare):
-            self._told = told_of(by, candidate.endpoint)
-            self._reply.tell(headers_of(self._told))
+            self._told, headers = told_of(
+                candidate.endpoint.name, by.route, by.reason, by.name if by.stands_in else ""
+            )
+            self._reply.tell(headers)
             self._dispatched(by, candidate)
             try:
-                with self._registry.under_way(endpoint=candidate.endpoint):
+                with self._registry.asking(candidate=candidate):
                     if self._passage.streamed:
                         await self._stream(candidate)
                     else:
@@ -101,8 +105,7 @@ class Passing:
         )
         if len(self._told) > 1:
             answer["karez"] = self._told
-        self._meter.counted(usage=usage, pieces=0)
-        self._meter.settle(outcome="given")
+        self._meter.given(usage=usage)
         await self._reply.json(answer)
 
     async def _stream(self, candidate: Candidate) -> None:
@@ -121,6 +124,7 @@ class Passing:
             preopened=preopens_reasoning(endpoint=engine),
             told=self._told if len(self._told) > 1 else None,
         )
+        silence = f"silent for {limits.idle:g} s"
         try:
             while data := await exchange.read():
                 events = normaliser.feed(data)
@@ -130,7 +134,7 @@ class Passing:
                         self._answered = True
                         candidate.breaker.succeeded()
                     await reply.events(events)
-                    exchange.expect(within=limits.idle, limit=f"silent for {limits.idle:g} s")
+                    exchange.expect(within=limits.idle, limit=silence)
             last = normaliser.finish()
         finally:
             exchange.end()
@@ -151,20 +155,17 @@ class Passing:
         )
 
 
-def told_of(way: Way, engine: EngineEndpoint) -> dict[str, str]:
+@lru_cache(maxsize=1024)
+def told_of(
+    deployment: str, route: str, reason: str, overflow_from: str
+) -> tuple[Mapping[str, str], Headers]:
     """What the client is told of who answered: `deployment`, for a choice that was left open `route` and `reason`, and for a
-    stand-in `overflow_from`."""
-    told = {"deployment": engine.name}
-    if way.route:
-        told |= {"route": way.route, "reason": way.reason}
-    if way.stands_in:
-        told["overflow_from"] = way.name
-    return told
-
-
-def headers_of(told: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The same for who does not read the body. Names may have any characters, headers may not."""
-    return [
+    stand-in `overflow_from`. The same as headers for who does not read the body: names may have any characters, headers may
+    not."""
+    said = {"route": route, "reason": reason, "overflow_from": overflow_from}
+    told = {"deployment": deployment} | {name: value for name, value in said.items() if value}
+    headers = [
         (b"x-karez-" + name.replace("_", "-").encode(), quote(value, safe=" :/@+").encode())
         for name, value in told.items()
     ]
+    return told, headers

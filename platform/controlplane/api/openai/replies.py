@@ -1,11 +1,11 @@
 """Answers of the data plane, written to ASGI without a framework between: whole ones, and streams that show signs of life."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 from controlplane.api.openai.errors import error_event, error_headers, error_object, problem_of, status_of
 from controlplane.api.openai.streaming import (
@@ -20,7 +20,7 @@ from controlplane.core.problems import Problem
 
 # A client that takes nothing of its answer for so long holds up an engine's slot for nobody.
 SLOW_CLIENT_SECONDS = 60.0
-# A client that hangs up is noticed so much later at most.
+# A client that hangs up is noticed twice as much later at most.
 WATCH_AFTER_SECONDS = 0.05
 _JSON = (b"content-type", b"application/json")
 
@@ -40,7 +40,8 @@ class Reply:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._sign: asyncio.Task[None] | None = None
-        self._watch: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        self._young: Young | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._gone = False
         self._told: list[tuple[bytes, bytes]] = []
         # Asked when the response begins: for headers that say how things stand then.
@@ -76,14 +77,14 @@ class Reply:
                 raise too_large(most_bytes)
         return b"".join(parts)
 
-    def watch(self) -> None:
+    def watch(self, *, young: "Young") -> None:
         """From now on the task that calls this is cancelled when the client hangs up; see `hung_up`.
 
         The watching begins a moment later: what is answered at once needs none.
         """
         self._task = asyncio.current_task()
-        if self._task is not None:
-            self._watch = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin_watch, self._task)
+        self._young = young
+        young.add(self)
 
     @property
     def hung_up(self) -> bool:
@@ -125,9 +126,9 @@ class Reply:
         if not self._begun:
             await self._begin()
         self._busy, self._busy_since = True, self._loop.time()
+        self._due = self._busy_since + KEEP_ALIVE_SECONDS
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
         self._busy = False
-        self._due = self._loop.time() + KEEP_ALIVE_SECONDS
         if self._timer is None:
             self._timer = self._loop.call_at(self._due, self._look)
 
@@ -145,6 +146,8 @@ class Reply:
     def close(self) -> None:
         """Nothing is watched any more. Always to be called."""
         self._disarm()
+        if self._young is not None:
+            self._young.drop(self)
         if self._watch is not None:
             self._watch.cancel()
 
@@ -198,8 +201,10 @@ class Reply:
         finally:
             self._sign = None
 
-    def _begin_watch(self, task: "asyncio.Task[Any]") -> None:
-        self._watch = asyncio.ensure_future(self._hang_up(task))
+    def begin_watch(self) -> None:
+        """For `Young`."""
+        if self._task is not None:
+            self._watch = asyncio.ensure_future(self._hang_up(self._task))
 
     async def _hang_up(self, task: "asyncio.Task[Any]") -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -208,7 +213,27 @@ class Reply:
         task.cancel()
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """The first header of that name; empty without."""
-    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")
+class Young:
+    """Replies that are too young to be watched, of one event loop: one timer for all of them, for most are given before it."""
+
+    def __init__(self) -> None:
+        self._since: dict[Reply, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, reply: Reply) -> None:
+        loop = asyncio.get_running_loop()
+        self._since[reply] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(WATCH_AFTER_SECONDS, self._look, loop)
+
+    def drop(self, reply: Reply) -> None:
+        """It needs no watching any more."""
+        self._since.pop(reply, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer, due = None, loop.time() - WATCH_AFTER_SECONDS
+        for reply in [each for each, since in self._since.items() if since <= due]:
+            del self._since[reply]
+            reply.begin_watch()
+        if self._since:
+            self._timer = loop.call_later(WATCH_AFTER_SECONDS, self._look, loop)
