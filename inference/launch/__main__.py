@@ -1,20 +1,14 @@
-"""``python -m inference.launch compose|helm|leader-worker-set FILE``: write what starts the engine that the file describes."""
+"""``python -m inference.launch FORM FILE``: write what starts the engine that the file describes; FORM is one of ``FORMS``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from inference.launch import compose_overlay, helm_values, leader_worker_set, read_deployment
+from inference.launch import FORMS, read_deployment
 from inference.vllm import LaunchError
-
-FORMS: dict[str, Callable[..., str]] = {
-    "compose": compose_overlay,
-    "helm": helm_values,
-    "leader-worker-set": leader_worker_set,
-}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -25,7 +19,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         text = given.file.read_text(encoding="utf-8")
-        written = FORMS[given.form](deployment=read_deployment(text=text))
+        written = FORMS[given.form].write(deployment=read_deployment(text=text))
     except (LaunchError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

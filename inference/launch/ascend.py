@@ -15,9 +15,10 @@ _OF_THE_HOST = (
 )
 
 
-def device_files(*, deployment: EngineDeployment) -> list[str]:
-    """The first ``devices`` of the host, and those that manage them."""
-    numbered = [f"/dev/davinci{number}" for number in range(deployment.devices)]
+def device_files(*, deployment: EngineDeployment, place: int = 0) -> list[str]:
+    """The ``devices`` of the engine at that place on the host, and those that manage them."""
+    first = place * deployment.devices
+    numbered = [f"/dev/davinci{number}" for number in range(first, first + deployment.devices)]
     return [f"{path}:{path}" for path in (*numbered, *_MANAGEMENT)]
 
 

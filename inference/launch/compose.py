@@ -21,27 +21,33 @@ _ACCOUNT = "10001:10001"
 
 def compose_overlay(*, deployment: EngineDeployment) -> str:
     """The text of a file for ``COMPOSE_FILE``. Raises LaunchError for what one host cannot run."""
-    if deployment.nodes > 1 or deployment.replicas > 1:
+    if deployment.nodes > 1:
         raise LaunchError(
             code="form_needs_one_node",
-            field="nodes" if deployment.nodes > 1 else "replicas",
+            field="nodes",
             detail="Compose is one host.",
             remedy="Use the LeaderWorkerSet or the Helm values.",
         )
-    service = f"engine-{deployment.name}"
-    engines = [
-        {"name": deployment.served_name, "url": f"http://{service}:{PORT}/v1", "kind": deployment.kind}
-    ]
+    services = service_names(deployment)
+    engines = [{**deployment.told(), "url": f"http://{service}:{PORT}/v1"} for service in services]
     heading = (
         f"{deployment.served_name} on this host. Add this file in .env, and tell Karez of the engine:\n"
         f"  COMPOSE_FILE=docker-compose.yml:<this file>\n"
         f"  KAREZ_ENGINES={json.dumps(engines)}\n"
         "Its key is secrets/engine_api_key, readable by account 10001."
     )
-    return documents({"services": {service: _service(deployment)}}, heading=heading)
+    described = {service: _service(deployment, place) for place, service in enumerate(services)}
+    return documents({"services": described}, heading=heading)
 
 
-def _service(deployment: EngineDeployment) -> dict[str, Any]:
+def service_names(deployment: EngineDeployment) -> list[str]:
+    """In Karez's own network."""
+    name = f"engine-{deployment.name}"
+    return [name] if deployment.replicas == 1 else [f"{name}-{place}" for place in range(deployment.replicas)]
+
+
+def _service(deployment: EngineDeployment, place: int) -> dict[str, Any]:
+    """The one at that place; those beside it on the host have cards of their own."""
     service: dict[str, Any] = {
         "image": deployment.image,
         "restart": "unless-stopped",
@@ -71,20 +77,27 @@ def _service(deployment: EngineDeployment) -> dict[str, Any]:
         },
     }
     return service | (
-        _ascend(service, deployment) if deployment.accelerator == "ascend" else _nvidia(deployment)
+        _ascend(service, deployment, place)
+        if deployment.accelerator == "ascend"
+        else _nvidia(deployment, place)
     )
 
 
-def _nvidia(deployment: EngineDeployment) -> dict[str, Any]:
-    devices = [{"driver": "nvidia", "count": deployment.devices, "capabilities": ["gpu"]}]
+def _nvidia(deployment: EngineDeployment, place: int) -> dict[str, Any]:
+    which: dict[str, Any] = {"count": deployment.devices}
+    if deployment.replicas > 1:
+        first = place * deployment.devices
+        which = {"device_ids": [str(number) for number in range(first, first + deployment.devices)]}
+    devices = [{"driver": "nvidia", **which, "capabilities": ["gpu"]}]
     return {"deploy": {"resources": {"reservations": {"devices": devices}}}}
 
 
-def _ascend(service: dict[str, Any], deployment: EngineDeployment) -> dict[str, Any]:
+def _ascend(service: dict[str, Any], deployment: EngineDeployment, place: int) -> dict[str, Any]:
     """As root, which may open the devices; it keeps the right to read what belongs to others, as the key does."""
     mounts = [*service["volumes"], *ascend.driver_mounts()]
     account = {"user": "0:0", "cap_add": ["DAC_OVERRIDE"]}
-    return {**account, "devices": ascend.device_files(deployment=deployment), "volumes": mounts}
+    devices = ascend.device_files(deployment=deployment, place=place)
+    return {**account, "devices": devices, "volumes": mounts}
 
 
 def _variables(deployment: EngineDeployment) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from inference.endpoints import EngineKind
+from inference.endpoints import EngineKind, guess_routes
 from inference.vllm.errors import LaunchError
 from inference.vllm.flags import FlagValue, arguments, normalised
 
@@ -122,6 +122,23 @@ class EngineDeployment:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise _wrong(f"flags.{kind}-parallel-size", f"{value!r} is no number.", "Give a whole number.")
         return value
+
+    @property
+    def capacity(self) -> int | None:
+        """Requests that one engine works on at once; None where no flag says."""
+        sequences = normalised(self.flags).get("max-num-seqs")
+        return sequences * self.data_parallel if isinstance(sequences, int) else None
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """That a chat model of its name usually stands behind."""
+        return guess_routes(model=self.served_name) if self.kind == "chat" else ()
+
+    def told(self) -> dict[str, Any]:
+        """What Karez is told of each engine beside its address, as ``KAREZ_ENGINES`` has it."""
+        told: dict[str, Any] = {"name": self.served_name, "kind": self.kind}
+        told |= {"routes": list(self.routes)} if self.routes else {}
+        return told | ({"capacity": self.capacity} if self.capacity else {})
 
     def serve_arguments(self) -> tuple[str, ...]:
         """After ``vllm serve``. In a container it listens to all of its own network, which leads to Karez alone."""

@@ -7,6 +7,7 @@ from typing import Any
 from inference.launch import kubernetes
 from inference.launch.deployment import PORT, EngineDeployment
 from inference.launch.text import documents
+from inference.vllm.errors import LaunchError
 from inference.vllm.flags import FlagValue, arguments, normalised
 
 OF_THE_CHART = "VLLM_HOST_IP"  # given to the nodes of a Ray cluster by the chart itself
@@ -23,7 +24,15 @@ _VALUES = {
 
 
 def helm_values(*, deployment: EngineDeployment) -> str:
-    """The text of a values file."""
+    """The text of a values file. Raises LaunchError for ranks of data parallelism over several nodes: what the chart starts on
+    Ray is one world."""
+    if deployment.nodes > 1 and deployment.data_parallel > 1:
+        raise LaunchError(
+            code="form_needs_one_world",
+            field="flags.data-parallel-size",
+            detail="The chart's Ray cluster has no ranks of data parallelism over several nodes.",
+            remedy="Use the LeaderWorkerSet.",
+        )
     heading = (
         f"{deployment.served_name} on the vLLM production-stack:\n"
         f"  kubectl create secret generic {kubernetes.SECRET} --from-file={kubernetes.SECRET_KEY}=secrets/engine_api_key\n"

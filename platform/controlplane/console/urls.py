@@ -112,6 +112,7 @@ urlpatterns = [
     path("api-keys/add", api_keys.ApiKeyAdd.as_view(), name="api-key-add"),
     path("api-keys/<uuid:key_id>/revoke", api_keys.ApiKeyRevoke.as_view(), name="api-key-revoke"),
     path("planner/", planner.Planner.as_view(), name="planner"),
+    path("planner/files/<slug:form>", planner.PlannerFile.as_view(), name="planner-file"),
     path("models/", models.Models.as_view(), name="models"),
     path("engines/", fleet.Fleet.as_view(), name="fleet"),
     path("engines/add", fleet.DeploymentAdd.as_view(), name="deployment-add"),

@@ -3,6 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from controlplane.serving.plan_texts import note_text
+from inference.launch import FORMS
 from inference.planner import Note, Plan
 
 PRECISIONS = ["fp32", "bf16", "fp16", "fp8", "int8", "int4", "nvfp4"]
@@ -56,6 +57,60 @@ class PlanRequestSerializer(serializers.Serializer[Any]):
     utilization = serializers.FloatField(required=False)
     workload = WorkloadSerializer(required=False)
     costs = CostInputsSerializer(required=False)
+
+
+class SiteSerializer(serializers.Serializer[Any]):
+    """What no plan knows (docs/planner.md). What is left out is as usual."""
+
+    models = serializers.CharField(
+        required=False,
+        max_length=300,
+        help_text="directory of the weights on the host; on Kubernetes a PersistentVolumeClaim",
+    )
+    model_path = serializers.CharField(
+        source="model", required=False, max_length=300, help_text="of these weights below it"
+    )
+    name = serializers.RegexField(
+        r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$", required=False, help_text="of the service"
+    )
+    image = serializers.RegexField(
+        r"^[\w.\-/:]+:[\w.\-]+$", required=False, max_length=300, help_text="with its tag"
+    )
+    interface = serializers.RegexField(
+        r"^[A-Za-z0-9][\w.:\-]*$", required=False, max_length=40, help_text="network card between nodes"
+    )
+    cpus = serializers.IntegerField(required=False, min_value=1, max_value=4096, help_text="of each node")
+    memory_gib = serializers.IntegerField(
+        required=False, min_value=1, max_value=65_536, help_text="of each node"
+    )
+
+
+class LaunchRequestSerializer(serializers.Serializer[Any]):
+    plan = PlanRequestSerializer()
+    form = serializers.ChoiceField(choices=sorted(FORMS))
+    site = SiteSerializer(required=False)
+
+
+class LaunchReplicaSerializer(serializers.Serializer[Any]):
+    base_url = serializers.CharField()
+    model = serializers.CharField()
+    capacity = serializers.IntegerField(allow_null=True)
+
+
+class LaunchDeploymentSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    routes = serializers.ListField(child=serializers.CharField())
+
+
+class LaunchFileSerializer(serializers.Serializer[Any]):
+    """`deployment` and `replicas`: what `POST /deployments` and its `/replicas` take once the engines run."""
+
+    form = serializers.CharField()
+    file_name = serializers.CharField()
+    content = serializers.CharField()
+    deployment = LaunchDeploymentSerializer()
+    replicas: Any = LaunchReplicaSerializer(many=True)
 
 
 class NoteSerializer(serializers.Serializer[Note]):

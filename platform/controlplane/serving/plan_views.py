@@ -15,10 +15,17 @@ from controlplane.serving.catalogue_serializers import (
     CatalogueModelSerializer,
     CatalogueSerializer,
 )
-from controlplane.serving.plan_serializers import PlanRequestSerializer, PlanSerializer
+from controlplane.serving.launching import launch_file
+from controlplane.serving.plan_serializers import (
+    LaunchFileSerializer,
+    LaunchRequestSerializer,
+    PlanRequestSerializer,
+    PlanSerializer,
+)
 from controlplane.serving.planning import plan_request, planned
 from inference.accelerators import accelerators
 from inference.catalogue import models
+from inference.launch import Site
 
 
 class Accelerators(PrincipalView):
@@ -54,3 +61,22 @@ class Plans(PrincipalView):
     def post(self, request: Request) -> Response:
         answer = planned(request=plan_request(data=self.checked(PlanRequestSerializer)))
         return Response(PlanSerializer(answer).data)
+
+
+class PlanLaunch(PrincipalView):
+    """The file that starts the engines of a plan, and what the registry is then told of them. Nothing is stored."""
+
+    permission_classes = (SomeAdmin,)
+    serializer_class = LaunchFileSerializer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        GenericAPIView.initial(self, request, *args, **kwargs)  # as Plans
+
+    @extend_schema(
+        operation_id="plans_launch", request=LaunchRequestSerializer, responses=LaunchFileSerializer
+    )
+    def post(self, request: Request) -> Response:
+        asked = self.checked(LaunchRequestSerializer)
+        answer = planned(request=plan_request(data=asked["plan"]))
+        file = launch_file(plan=answer, form=asked["form"], site=Site(**asked.get("site", {})))
+        return Response(LaunchFileSerializer(file).data)

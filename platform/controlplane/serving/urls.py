@@ -8,6 +8,7 @@ urlpatterns = [
     path("models/catalogue", plan_views.Catalogue.as_view()),
     path("accelerators", plan_views.Accelerators.as_view()),
     path("plans", plan_views.Plans.as_view()),
+    path("plans/launch", plan_views.PlanLaunch.as_view()),
     path("deployments", fleet_views.RegisteredDeployments.as_view()),
     path("deployments/<uuid:deployment_id>", fleet_views.RegisteredDeployment.as_view()),
     path("deployments/<uuid:deployment_id>/replicas", fleet_views.DeploymentReplicas.as_view()),

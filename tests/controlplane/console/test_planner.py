@@ -1,5 +1,6 @@
 """The capacity planner's page."""
 
+import html
 import re
 from typing import Any
 
@@ -112,3 +113,37 @@ def test_the_bar_is_as_long_as_its_parts(weights: int) -> None:
     assert sum(part.width for part in bar.parts) == pytest.approx(100, abs=0.1)
     assert bar.limit == pytest.approx(90 if weights == 40 else 72 / 95 * 100, abs=0.1)
     assert [part.tone for part in bar.parts][3:] == (["kv", "reserve"] if weights == 40 else [])
+
+
+def test_files_that_start_a_plan_are_offered_and_filled_in_where_they_are_registered(
+    organisation: Organisation, other: Organisation, admin: Any
+) -> None:
+    by, platform = askers(organisation, other), signed_in(platform_admin())
+    for client in (by.member, by.manager, by.department_admin):
+        address = "/planner/files/compose"
+        refused(organisation, lambda c=client, a=address: c.get(a, ASKED), 403)  # type: ignore[misc]
+    page = admin.get("/planner/", ASKED, headers={"Accept-Language": "en"}).text
+    links = re.findall(r'href="(/planner/files/[^"]+)"', page)
+    assert [link.partition("?")[0] for link in links] == [
+        f"/planner/files/{form}" for form in ("process", "compose", "helm", "leader-worker-set")
+    ]
+    file = admin.get(html.unescape(links[1]))
+    assert file.headers["Content-Disposition"] == 'attachment; filename="engine.yml"'
+    assert file.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "engine-deepseek-r1:" in file.text
+    assert "Register it when it runs" not in page
+    shown = platform.get("/planner/", ASKED, headers={"Accept-Language": "en"}).text
+    (address,) = re.findall(r'href="(/engines/add[^"]+)"', shown)
+    form = platform.get(html.unescape(address)).text
+    for value in ("deepseek-r1", "http://127.0.0.1:8000/v1", "reasoner", "16"):
+        assert f'value="{value}"' in form
+
+
+def test_a_form_that_does_not_start_the_plan_says_why(admin: Any) -> None:
+    asked = ASKED | {"accelerator": "h800-80", "nodes": "2"}
+    page = admin.get("/planner/", asked, headers={"Accept-Language": "en"}).text
+    assert page.count("This form starts engines of one host") == 2
+    assert "/planner/files/leader-worker-set" in page
+    assert admin.get("/planner/files/compose", asked).status_code == 422
+    for address in ("/planner/files/ansible", "/planner/files/compose?model=gpt-4"):
+        assert admin.get(address).status_code == 404

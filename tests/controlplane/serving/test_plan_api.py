@@ -12,10 +12,17 @@ from tests.controlplane.console.pages import askers, signed_in
 from tests.controlplane.organisations import Organisation, platform_admin
 
 QUESTION = {"model": "deepseek-r1", "accelerator": "h200", "cards_per_node": 8}
-ADDRESSES = [("get", "accelerators"), ("get", "models/catalogue"), ("post", "plans")]
+LAUNCH = {"plan": QUESTION, "form": "compose"}
+ADDRESSES = [
+    ("get", "accelerators"),
+    ("get", "models/catalogue"),
+    ("post", "plans"),
+    ("post", "plans/launch"),
+]
 
 
-def _ask(client: Any, method: str, address: str, body: dict[str, Any] = QUESTION) -> Any:
+def _ask(client: Any, method: str, address: str, body: dict[str, Any] | None = None) -> Any:
+    body = body if body is not None else LAUNCH if address == "plans/launch" else QUESTION
     given = {"data": body, "content_type": "application/json"} if method == "post" else {}
     return getattr(client, method)(f"/api/v1/{address}", HTTP_ACCEPT_LANGUAGE="en", **given)
 
@@ -96,3 +103,34 @@ def test_the_lists(admin: Any) -> None:
     assert known["deepseek-r1"]["parameters"] == pytest.approx(671e9, rel=0.01)
     assert "fp8" in [form["precision"] for form in known["deepseek-r1"]["forms"]]
     assert known["use-multilingual-v3"]["parameters"] is None
+
+
+def test_the_file_that_starts_a_plan_and_what_the_registry_is_told(admin: Any) -> None:
+    site = {"models": "/data", "model_path": "r1", "name": "r1", "cpus": 96}
+    answer = _ask(admin, "post", "plans/launch", {**LAUNCH, "site": site}).json()
+    assert (answer["form"], answer["file_name"]) == ("compose", "engine.yml")
+    assert "- /models/r1\n" in answer["content"]
+    assert "- /data:/models:ro\n" in answer["content"]
+    assert answer["deployment"] == {"name": "deepseek-r1", "kind": "chat", "routes": ["reasoner"]}
+    [replica] = answer["replicas"]
+    assert replica == {"base_url": "http://engine-r1:8000/v1", "model": "deepseek-r1", "capacity": 16}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"form": "ansible"}, "invalid_field", "form"),
+        ({"site": {"name": "R1!"}}, "invalid_field", "site.name"),
+        ({"site": {"model_path": "../etc"}}, "deployment_invalid", "site.model_path"),
+        ({"plan": QUESTION | {"nodes": 2, "accelerator": "h800-80"}}, "form_needs_one_node", "form"),
+        ({"plan": QUESTION | {"accelerator": "rtx-4090"}}, "plan_does_not_fit", "model"),
+        ({"plan": QUESTION | {"accelerator": "mi300x"}}, "accelerator_not_written", "accelerator"),
+    ],
+)
+def test_what_cannot_be_started_so_names_the_field(
+    admin: Any, change: dict[str, Any], code: str, field: str
+) -> None:
+    answer = _ask(admin, "post", "plans/launch", {**LAUNCH, **change})
+    assert answer.status_code == 422
+    found = answer.json()
+    assert (found["code"], found["field"]) == (code, field), found

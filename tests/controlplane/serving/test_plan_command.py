@@ -119,3 +119,22 @@ def test_the_command_as_json() -> None:
 def test_what_is_wrong_is_named(given: tuple[str, ...], options: dict[str, str], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         _plan(*given, language="en", **options)
+
+
+def test_the_file_that_starts_it_is_all_that_is_written() -> None:
+    text = _plan(
+        "deepseek-r1",
+        "h800-80",
+        "8",
+        nodes="2",
+        launch="leader-worker-set",
+        models="claim",
+        interface="bond0",
+    )
+    assert text.startswith("# deepseek-r1: 1 × 2 nodes of 8 devices.\n")
+    assert "claimName: claim" in text
+    assert "value: bond0" in text
+    with pytest.raises(CommandError, match=r"--form: .*LeaderWorkerSet"):
+        _plan("deepseek-r1", "h800-80", "8", nodes="2", launch="compose", language="en")
+    with pytest.raises(CommandError, match="--cpus: "):
+        _plan("deepseek-r1", "h200", "8", launch="compose", cpus="many", language="en")

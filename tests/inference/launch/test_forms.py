@@ -186,7 +186,7 @@ def test_no_key_is_in_what_is_written(name: str) -> None:
     assert text.count("VLLM_API_KEY") >= (0 if "helm" in name or "ray" in name else 1)
 
 
-@pytest.mark.parametrize("change", [{"nodes": 2, "devices": 4}, {"replicas": 2}])
+@pytest.mark.parametrize("change", [{"nodes": 2, "devices": 4}, {"nodes": 2, "devices": 4, "replicas": 2}])
 def test_compose_is_one_host(change: dict[str, int]) -> None:
     with pytest.raises(LaunchError) as refusal:
         compose_overlay(deployment=replace(H200, **change))

@@ -62,6 +62,9 @@ class Fleet(FleetPage):
         }
 
 
+_FILLED = ("name", "kind", "base_url", "model", "capacity", "routes", "overflow_to", "context_tokens")
+
+
 class _Adding(FleetPage, ABC):
     """A form that makes something, once however often it is sent."""
 
@@ -99,6 +102,11 @@ class DeploymentAdd(_Adding):
     form_class = DeploymentForm
     submit = gettext_lazy("Register the model")
     done = gettext_lazy("The model was registered. It gets requests when it has answered.")
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Filled in from the address, as the planner links here; a key is never taken from there."""
+        filled = {name: request.GET[name] for name in _FILLED if name in request.GET}
+        return self._form(self.form_class(initial=filled), submit=str(self.submit))
 
     def make(self, form: DeploymentForm, **kwargs: UUID) -> object:
         actor = self.principal.actor

@@ -8,17 +8,22 @@ from django.utils import translation
 from rest_framework.renderers import JSONRenderer
 
 from controlplane.core.problems import InvalidInput
+from controlplane.serving.launching import launch_file
 from controlplane.serving.plan_report import report
 from controlplane.serving.plan_serializers import (
     CostInputsSerializer,
     PlanRequestSerializer,
     PlanSerializer,
+    SiteSerializer,
     WorkloadSerializer,
 )
 from controlplane.serving.planning import plan_request, planned
+from inference.launch import FORMS, Site
+from inference.planner import Plan
 
 _OWN = ("nodes", "precision", "objective", "kv_cache", "speculation", "utilization")
 _WORK = tuple(WorkloadSerializer().fields)
+_SITE = tuple(SiteSerializer().fields)
 _COSTS = tuple(CostInputsSerializer().fields)
 _LANGUAGES = {"en": "en", "zh": "zh-hans"}
 
@@ -34,6 +39,11 @@ class Command(BaseCommand):
             parser.add_argument(_option(name), dest=name, help="see docs/planner.md")
         for name in _COSTS:
             parser.add_argument(_option(name), dest=name, help="for the sheet of costs; see docs/planner.md")
+        parser.add_argument(
+            "--launch", choices=sorted(FORMS), help="write the file that starts it instead: docs/planner.md"
+        )
+        for name in _SITE:
+            parser.add_argument(_option(name), dest=name, help="for --launch; see docs/planner.md")
         parser.add_argument("--language", choices=sorted(_LANGUAGES), help="of the answer")
         parser.add_argument("--json", action="store_true", help="the answer as POST /api/v1/plans gives it")
 
@@ -50,12 +60,27 @@ class Command(BaseCommand):
             answer = planned(request=plan_request(data=serializer.validated_data))
         except InvalidInput as error:
             raise CommandError(f"{_option(_last(error.field))}: {error.detail} {error.remedy}") from error
+        if options["launch"]:
+            self.stdout.write(_file(answer, options), ending="")
+            return
         if options["json"]:
             document = json.loads(JSONRenderer().render(PlanSerializer(answer).data))
             self.stdout.write(json.dumps(document, ensure_ascii=False, indent=2))
             return
         for line in report(plan=answer):
             self.stdout.write(line)
+
+
+def _file(answer: Plan, options: Mapping[str, Any]) -> str:
+    serializer = SiteSerializer(data=_given(options, _SITE))
+    if not serializer.is_valid():
+        raise CommandError("\n".join(_told(serializer.errors)))
+    try:
+        return launch_file(
+            plan=answer, form=options["launch"], site=Site(**serializer.validated_data)
+        ).content
+    except InvalidInput as error:
+        raise CommandError(f"{_option(_last(error.field))}: {error.detail} {error.remedy}") from error
 
 
 def _data(options: Mapping[str, Any]) -> dict[str, Any]:
