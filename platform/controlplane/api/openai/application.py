@@ -18,6 +18,7 @@ from controlplane.api.openai import endpoints, health
 from controlplane.api.openai.errors import error_response
 from controlplane.api.openai.gateway import Gateway
 from controlplane.api.openai.languages import language_of
+from controlplane.api.openai.messages import PATH, Messages
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.changes import ENGINES
 from controlplane.core.offload import background_done
@@ -70,6 +71,7 @@ _behind = Starlette(
         Route("/v1/models", endpoints.models),
         Route("/v1/models/{name:path}", endpoints.model),
         Route("/v1/chat/completions", endpoints.chat_completions, methods=["POST"]),
+        Route(PATH, Messages(gateway=lambda: application)),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
     ],
@@ -85,4 +87,4 @@ _behind = Starlette(
     lifespan=_lifespan,
 )
 
-application = Gateway(behind=_behind)
+application: Gateway = Gateway(behind=_behind)

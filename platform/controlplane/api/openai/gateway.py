@@ -54,6 +54,8 @@ from inference.router.affinity import prefix_of
 
 # OpenAI's names of what may wait until there is room.
 BATCH_TIERS = ("flex", "batch")
+# In the scope: what the ledger calls a request that came in by another name.
+CALL = "karez.call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +121,32 @@ class Gateway:
     async def _answer(
         self, call: Call, scope: Scope, presented: str, reply: Reply, receive: Receive, send: Send
     ) -> None:
-        principal = await self._principal(presented)
+        principal = await self.principal(authorization=presented)
+        named = scope.get(CALL) or call.path
         reply.rates = partial(rate_headers, door=self.door, principal=principal)
         sent: dict[str, Any] = {}
         meter: Meter | None = None
         try:
             raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
-            sent = _object(raw)
+            sent = json_object(raw)
             if call.shape is ChatRequest and _is_question(sent):
                 rated = with_rates(send=send, door=self.door, principal=principal)
                 await self.behind(scope, _again(raw, receive), rated)
                 return
-            meter = _meter(call, sent, principal)
+            meter = _meter(named, sent, principal)
             await self._passed(call, sent, len(raw), principal, reply, meter)
         except (ClientGone, asyncio.CancelledError):
-            (meter or _meter(call, sent, principal)).settle(
+            (meter or _meter(named, sent, principal)).settle(
                 outcome="stopped", code="client_too_slow" if reply.too_slow else ""
             )
             raise
         except Exception as error:
             problem = problem_of(error)
-            (meter or _meter(call, sent, principal)).failed(problem)
+            (meter or _meter(named, sent, principal)).failed(problem)
             raise problem from error
 
-    async def _principal(self, authorization: str) -> Principal:
+    async def principal(self, *, authorization: str) -> Principal:
+        """Of a request that presents this. Raises Unauthorised, and Forbidden for one that may not ask models."""
         scheme, _space, presented = authorization.partition(" ")
         presented = presented.strip()
         if scheme.lower() != "bearer" or not presented:
@@ -213,11 +217,11 @@ def _headers(scope: Scope) -> str:
     return presented.decode("latin-1")
 
 
-def _meter(call: Call, sent: dict[str, Any], principal: Principal) -> Meter:
+def _meter(call: str, sent: dict[str, Any], principal: Principal) -> Meter:
     model, user = sent.get("model"), sent.get("user")
     return Meter(
         principal=principal,
-        call=call.path,
+        call=call,
         model=model if isinstance(model, str) else "",
         end_user=user if isinstance(user, str) else "",
         streamed=bool(sent.get("stream")),
@@ -251,7 +255,8 @@ def _checked_in_full(call: Call, sent: dict[str, Any]) -> Asked:
     return Asked(asked.model, streamed, getattr(asked, "wants_usage", False))
 
 
-def _object(raw: bytes) -> dict[str, Any]:
+def json_object(raw: bytes) -> dict[str, Any]:
+    """What a body holds. Raises BadRequest."""
     try:
         sent = orjson.loads(raw)
     except ValueError as error:
