@@ -49,11 +49,14 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`reasoning_ms` is how long the model reasoned, as the platform keeps it."""
+    """`reasoning_ms` is how long the model reasoned, as the platform keeps it; `overflow_from` who was asked, where another
+    model (`model`) stood in."""
 
     refused: bool
     reason: str
     reasoning_ms: int | None = None
+    model: str = ""
+    overflow_from: str = ""
 
 
 Part = Begun | Queued | Reasoned | Said | Cited | Ended
@@ -151,7 +154,15 @@ def _parts(chunk: dict[str, Any]) -> Sequence[Part]:
         if choice.get("finish_reason"):
             refused = choice.get("karez") or {}
             reason = str(refused.get("reason") or "")
-            parts.append(Ended(bool(refused.get("refused")), reason, told.get("reasoning_ms")))
+            parts.append(
+                Ended(
+                    bool(refused.get("refused")),
+                    reason,
+                    told.get("reasoning_ms"),
+                    str(told.get("engine") or ""),
+                    str(told.get("overflow_from") or ""),
+                )
+            )
     return parts
 
 

@@ -232,6 +232,8 @@ class Running:
                     "content": content,
                     "reasoning": self._reasoning,
                     "reasoning_ms": self._reasoning_ms(),
+                    "model": self._ended.model,
+                    "overflow_from": self._ended.overflow_from,
                     "standalone_question": self._begun.standalone,
                     "citations": citation_views(self._citations),
                 }

@@ -59,6 +59,8 @@ def message_view(row: Json) -> Json:
         ),
         "reasoning": row.get("reasoning") or "",
         "reasoning_ms": row.get("reasoning_ms"),
+        "model": row.get("model") or "",
+        "overflow_from": row.get("overflow_from") or "",
         "citations": citations,
         "feedback": _feedback_view(row.get("feedback")),
     }

@@ -60,6 +60,7 @@ export class AnswerView {
     // Citations are checked when an answer is whole: one that was stopped has none.
     const unchecked = !this.citations.length;
     if (message.status === "stopped" && message.text) this.after.append(h("p", { class: "stopped" }, t(unchecked ? "stopped_unchecked" : "stopped")));
+    if (message.overflow_from) this.after.append(h("p", { class: "stopped" }, t("stood_in", { asked: message.overflow_from, model: message.model })));
     if (this.citations.length) this.after.append(this.#sources());
     // Of an answer that has no word there is nothing to copy or to judge.
     if (message.text) this.after.append(this.#actions(message));

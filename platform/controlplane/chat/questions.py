@@ -76,6 +76,7 @@ class Outcome:
 
     status: MessageStatus
     model: str
+    overflow_from: str = ""
     content: str = ""
     reasoning: str = ""
     reason: str = ""

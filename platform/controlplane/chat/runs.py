@@ -81,6 +81,7 @@ class Run:
         return Outcome(
             status=status,
             model=self.model,
+            overflow_from=self.choice.overflow_from,
             content="".join(self.content) if content is None else content,
             reasoning="".join(self.reasoning),
             reason=reason,

@@ -65,6 +65,9 @@ class MessageSerializer(serializers.Serializer[MessageView]):
     standalone_question = serializers.CharField(source="message.standalone_question")
     reason = serializers.CharField(source="message.reason")
     model = serializers.CharField(source="message.model")
+    overflow_from = serializers.CharField(
+        source="message.overflow_from", help_text="who was asked, where another model stood in"
+    )
     prompt_tokens = serializers.IntegerField(source="message.prompt_tokens")
     completion_tokens = serializers.IntegerField(source="message.completion_tokens")
     first_token_ms = serializers.IntegerField(source="message.first_token_ms", allow_null=True)

@@ -252,3 +252,14 @@ async def test_how_long_it_reasoned_is_what_the_platform_keeps(stage: Stage) -> 
     pieces.queue.put_nowait(None)
     last = [update async for update in running.watch()][-1]
     assert (last["reasoning_ms"], last["message"]["reasoning_ms"]) == (12_345, 12_345)
+
+
+async def test_who_stood_in_for_whom_is_shown_with_the_answer(stage: Stage) -> None:
+    running = stage.answers.start(owner=ME, caller=CALLER, asked=asked(), submit_id="1")
+    pieces = await stage.begun(0)
+    pieces.send(
+        BEGIN, said("a"), END | {"karez": {"engine": "small", "overflow_from": "r1"}}, b"data: [DONE]\n\n"
+    )
+    pieces.queue.put_nowait(None)
+    last = [update async for update in running.watch()][-1]
+    assert (last["message"]["model"], last["message"]["overflow_from"]) == ("small", "r1")

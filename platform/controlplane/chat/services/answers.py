@@ -111,6 +111,7 @@ def _store_answer(received: ReceivedQuestion, outcome: Outcome) -> None:
         reasoning=storable(text=outcome.reasoning),
         reason=outcome.reason,
         model=outcome.model[:100],
+        overflow_from=outcome.overflow_from[:100],
         prompt_tokens=outcome.usage.prompt_tokens,
         completion_tokens=outcome.usage.completion_tokens,
         first_token_ms=outcome.timings.first_token_ms,

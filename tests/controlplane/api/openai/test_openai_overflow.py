@@ -8,7 +8,7 @@ import pytest
 
 from tests.controlplane.api.openai.conftest import Bank, Served, configure
 from tests.controlplane.api.openai.test_openai_admission import SLOW, limit_tenant, post, streaming
-from tests.controlplane.api.openai.test_openai_answers import ask
+from tests.controlplane.api.openai.test_openai_answers import ask, messages_of
 from tests.controlplane.api.openai.test_openai_ledger import entries
 from tests.controlplane.knowledge import make_assistant
 from tests.fakes.engine import Answer, FakeEngine
@@ -177,6 +177,8 @@ def test_an_assistant_is_stood_in_for_and_says_so(
     assert "70%" in answer["choices"][0]["message"]["content"]
     assert answer["karez"]["engine"] == f"small-{distilled.port}"
     assert answer["karez"]["overflow_from"] == "reasoner"
+    kept = messages_of(bank)[-1]
+    assert (kept.model, kept.overflow_from) == (f"small-{distilled.port}", "reasoner")
     [row] = [entry for entry in entries(bank, 2) if entry.model == "assistant:loans"]
     assert (row.deployment, row.route, row.route_reason) == (
         f"small-{distilled.port}",
