@@ -43,6 +43,8 @@ FLAGS: dict[str, FlagValue] = {
     "enable-prompt-tokens-details": True,
     "structured-outputs-config": {"backend": "xgrammar", "disable_any_whitespace": True},
 }
+# Of its own accord it takes every core of the machine, and what is tested beside it gets none for seconds.
+THREADS = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def describe(*, program: Path, models: Path, name: str, log: Path, port: int) ->
         log=log,
         api_key=API_KEY,
         flags=FLAGS,
+        environment=THREADS,
         program=(str(program / "bin/vllm"),),
     )
 

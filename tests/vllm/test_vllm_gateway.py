@@ -258,8 +258,10 @@ def test_the_engines_other_calls_are_not_reached(
     before = [engines.latent.count(name) - engines.latent.count(name, **own) for name in names]
     body = {"model": "tiny-r1", "messages": question("Hello"), "prompt": "Hello", "max_tokens": 1}
     headers = {"Authorization": f"Bearer {gateway.key}"}
-    for method in ("GET", "POST"):
+    # Of this name Karez has a call of its own, which goes to the engine as a chat completion (test_vllm_messages).
+    refused = {"GET": 405, "POST": 400} if (below, path) == ("/v1", "messages") else {"GET": 404, "POST": 404}
+    for method, status in refused.items():
         answer = httpx.request(method, f"{gateway.base_url}{below}/{path}", json=body, headers=headers)
-        assert answer.status_code == 404
+        assert answer.status_code == status
     after = [engines.latent.count(name) - engines.latent.count(name, **own) for name in names]
     assert after == before
