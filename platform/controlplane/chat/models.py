@@ -80,7 +80,7 @@ class Message(TenantModel):
     reason = models.CharField(max_length=64, blank=True)
     model = models.CharField(max_length=100, blank=True)
     # Who was asked, where another model stood in.
-    overflow_from = models.CharField(max_length=100, blank=True, default="")
+    overflow_from = models.CharField(max_length=100, blank=True, default="", db_default="")
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     first_token_ms = models.PositiveIntegerField(null=True)

@@ -50,7 +50,7 @@ class ModelDeployment(models.Model):
     kind = models.CharField(max_length=16, choices=ModelKind.choices, default=ModelKind.CHAT)
     routes = ArrayField(models.CharField(max_length=LONGEST_NAME), default=list, blank=True)
     # The deployment or route that stands in while this one is full or away, for organisations that allow it.
-    overflow_to = models.CharField(max_length=LONGEST_NAME, blank=True, default="")
+    overflow_to = models.CharField(max_length=LONGEST_NAME, blank=True, default="", db_default="")
     description = models.CharField(max_length=500, blank=True, default="")
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
     profile = models.CharField(max_length=16, choices=PromptSize.choices, default=PromptSize.STANDARD)
