@@ -45,7 +45,8 @@ from controlplane.core.offload import in_background, in_thread
 from controlplane.core.problems import Problem, Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.search import LONGEST_QUERY, FoundPassage, SearchOutcome, search_passages_async
-from controlplane.serving.registry import Registry, engine_unavailable
+from controlplane.serving.problems import engine_unavailable
+from controlplane.serving.registry import Registry
 from inference.client import Delta
 from inference.endpoints import EngineEndpoint
 from inference.errors import EngineError, EngineRejected, EngineUnavailable

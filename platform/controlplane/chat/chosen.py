@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from controlplane.chat.questions import ReceivedQuestion
 from controlplane.core.problems import Unavailable
-from controlplane.serving.registry import Registry, engine_unavailable
+from controlplane.serving.problems import engine_unavailable
+from controlplane.serving.registry import Registry
 from inference.endpoints import EngineEndpoint
 from inference.router.question import AUTO, route_of
 

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.core.problems import InvalidInput, Problem, Unavailable
-from controlplane.serving.registry import engine_unavailable
+from controlplane.serving.problems import engine_unavailable
 from inference.errors import ContextTooLong, EngineRejected
 from rag.answering import QuestionTooLongError
 

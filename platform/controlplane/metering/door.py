@@ -10,7 +10,7 @@ from controlplane.core.problems import Forbidden, Problem, TooMany, Unavailable
 from controlplane.identity.principal import Principal
 from controlplane.metering.limit_cache import LimitCache
 from controlplane.metering.limits import TenantLimits
-from controlplane.serving.registry import engine_unavailable
+from controlplane.serving.problems import engine_unavailable
 from inference.admission import Gate, Left, Party, Refused, Sharing, Ticket
 from inference.endpoints import EngineEndpoint
 

@@ -14,7 +14,8 @@ from controlplane.identity.principal import Principal
 from controlplane.metering.figures import Figures, total
 from controlplane.metering.selectors import rolled_until, usage_figures
 from controlplane.metering.spans import UsageQuery, days_before, hour_of, midnight
-from controlplane.serving.registry import SeenDeployment, registry
+from controlplane.serving.registry import registry
+from controlplane.serving.seen import SeenDeployment
 
 SERIES_DAYS = 30
 TOP_ASSISTANTS = 10

@@ -12,16 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
-from controlplane.core.problems import NotFound, Unavailable
 from controlplane.serving.fleet import Fleet, fleet
 from controlplane.serving.index import ReplicaIndex, fittest, index_of
+from controlplane.serving.problems import RETRY_SECONDS, engine_unavailable, model_not_found
+from controlplane.serving.seen import Deployment, SeenDeployment, State
 from inference.client import EngineClient, EngineTimeouts
 from inference.endpoints import EngineEndpoint, EngineKind, discover, parse_endpoints, resolve
 from inference.errors import EngineError, EngineUnavailable
@@ -30,8 +29,6 @@ from inference.gateway.upstream import UpstreamLimits, UpstreamPool
 from inference.router.candidate import Candidate
 from inference.router.router import Router, UnderWay
 from inference.work import Work
-
-State = Literal["ready", "down", "unknown"]
 
 # What the watch sees, in the words of who looks for itself.
 _AS_STATE: Mapping[str, State] = {
@@ -42,30 +39,9 @@ _AS_STATE: Mapping[str, State] = {
     "failed": "down",
 }
 
-RETRY_SECONDS = 5.0
 _DISCOVERED_SECONDS = 60.0
 _STATE_SECONDS = 30.0
 _PROBE_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """A model on one engine, with what was last seen of it."""
-
-    endpoint: EngineEndpoint
-    state: State
-    # When this process first saw it in that state; None while it is not known.
-    since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDeployment:
-    """What this process last saw of a deployment, `age` seconds ago; None where it has not looked yet."""
-
-    name: str
-    kind: EngineKind
-    state: State
-    age: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,28 +370,6 @@ class Registry:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
             self._http[loop] = httpx.AsyncClient(trust_env=False, limits=limits)
         return self._http[loop]
-
-
-def model_not_found(*, name: str, known: Sequence[str]) -> NotFound:
-    return NotFound(
-        code="model_not_found",
-        field="model",
-        detail=_("There is no model “%(name)s”. There are: %(known)s.")
-        % {"name": name, "known": ", ".join(known) or "-"},
-        remedy=_("Choose one of the models that /v1/models lists."),
-    )
-
-
-def engine_unavailable(*, retry_after: float | None = None, kept: bool = False) -> Unavailable:
-    """``kept`` where the caller's question is stored."""
-    return Unavailable(
-        code="engine_unavailable",
-        detail=_("The model's engine does not answer. Your question has been kept.")
-        if kept
-        else _("The model's engine does not answer."),
-        remedy=_("Try again in a moment; ask the operator to check the engine."),
-        retry_after=retry_after or RETRY_SECONDS,
-    )
 
 
 @cache

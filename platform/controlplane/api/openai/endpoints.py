@@ -27,7 +27,8 @@ from controlplane.core.offload import in_thread
 from controlplane.core.problems import NotFound
 from controlplane.identity.models import KeyScope
 from controlplane.identity.principal import Principal
-from controlplane.serving.registry import model_not_found, registry
+from controlplane.serving.problems import model_not_found
+from controlplane.serving.registry import registry
 
 OWNER = "karez"
 

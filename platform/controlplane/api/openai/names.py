@@ -13,7 +13,8 @@ from controlplane.core.problems import Unavailable
 from controlplane.core.scope import scoped
 from controlplane.documents.embedding import embedding_client
 from controlplane.identity.principal import Principal
-from controlplane.serving.registry import Registry, model_not_found, registry
+from controlplane.serving.problems import model_not_found
+from controlplane.serving.registry import Registry, registry
 from inference.endpoints import EngineEndpoint, EngineKind
 from inference.router.question import AUTO, ROUTES, route_of
 

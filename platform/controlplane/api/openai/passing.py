@@ -10,7 +10,8 @@ from urllib.parse import quote
 from controlplane.api.openai.names import Way
 from controlplane.api.openai.replies import Reply
 from controlplane.metering.meter import Meter
-from controlplane.serving.registry import Registry, engine_unavailable
+from controlplane.serving.problems import engine_unavailable
+from controlplane.serving.registry import Registry
 from inference.endpoints import EngineEndpoint
 from inference.errors import AnswerTimeout, EngineError, EngineUnavailable
 from inference.gateway.normalise import StreamNormaliser, forwarded_body, normalise_whole

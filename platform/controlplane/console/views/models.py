@@ -17,7 +17,8 @@ from controlplane.chat.speeds import Speed, recent_speeds
 from controlplane.console.needs import Need
 from controlplane.console.pages import ConsolePage
 from controlplane.documents.spaces import embedding_service, space_uses
-from controlplane.serving.registry import Deployment, registry
+from controlplane.serving.registry import registry
+from controlplane.serving.seen import Deployment
 from inference.fleet import Replica
 
 
