@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.gateway.anthropic import MessagesError, MessageStream, chat_request, error_body, message_of
@@ -122,6 +122,8 @@ JSON = st.recursive(
 )
 
 
+# Drawing nested JSON is slow on the first run of a fresh checkout; what is tested is not.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from([*ASKED, "system", "tools", "tool_choice", "thinking", "metadata"]), JSON)
 )
