@@ -50,7 +50,7 @@ def admission_note(
 class Admission:
     """A request as it came in. `call` is the path below /v1, `model` the name that was asked for, `end_user` what the client
     says of its own user. `department_id` is the key's; None for a person. `route` and `route_reason`: what was chosen for a
-    request that left the choice of the model to the platform, and why.
+    request that left the choice of the model to the platform, and why; or who was asked, where another one stood in.
     `is_audited`: the trail is written by who answers it."""
 
     id: UUID
@@ -93,7 +93,7 @@ class Admission:
             is_streamed=note["streamed"],
             admitted_at=datetime.fromtimestamp(note["at"], UTC),
             is_audited=note["audited"],
-            route=note.get("route", ""),
+            route=_storable(note.get("route", "")),
             route_reason=note.get("route_reason", ""),
         )
 

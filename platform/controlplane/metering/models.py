@@ -71,8 +71,9 @@ class LedgerEntry(TenantModel):
     call = models.CharField(max_length=32)
     model = models.CharField(max_length=200)
     deployment = models.CharField(max_length=200, blank=True)
-    # What was chosen for a request that left it to the platform (`auto`), and why (`inference.router.question`).
-    route = models.CharField(max_length=32, blank=True)
+    # What was chosen for a request that left it to the platform (`auto`), and why (`inference.router.question`); or who was
+    # asked, where another one stood in.
+    route = models.CharField(max_length=200, blank=True)
     route_reason = models.CharField(max_length=32, blank=True)
     is_streamed = models.BooleanField()
     outcome = models.CharField(max_length=16)

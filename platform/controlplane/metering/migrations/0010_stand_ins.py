@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='overflow_allowed',
             field=models.BooleanField(null=True),
         ),
+        migrations.AlterField(
+            model_name='ledgerentry',
+            name='route',
+            field=models.CharField(blank=True, max_length=200),
+        ),
     ]

@@ -73,6 +73,19 @@ def test_a_full_model_is_stood_in_for_and_the_answer_says_so(
     ]
 
 
+def test_a_long_name_that_was_asked_for_fits_into_the_ledger(
+    platform: Served, bank: Bank, engine: FakeEngine, distilled: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"deepseek-ai/DeepSeek-R1-Distill-Llama-70B-{engine.port}"
+    rows = json.loads(_engines(engine, distilled))
+    configure(monkeypatch, engines=json.dumps([rows[0] | {"name": name}, rows[1]]))
+    limit_tenant(bank, overflow_allowed=True)
+    engine.answers = Answer(status=500)
+    assert post(platform, bank, model=name).json()["karez"]["overflow_from"] == name
+    [entry] = entries(bank, 1)
+    assert (entry.route, entry.route_reason) == (name, "overflow")
+
+
 def test_without_leave_one_waits(pair: Served, bank: Bank, engine: FakeEngine, distilled: FakeEngine) -> None:
     engine.answers = SLOW
     with streaming(pair, bank, model="reasoner") as first:
