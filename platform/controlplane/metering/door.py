@@ -1,6 +1,7 @@
 """The way in to the engines: limits of the organisation and the department, and a fair queue where an engine is full."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -37,6 +38,14 @@ _WORDS: Mapping[tuple[str, str], Promise] = {
 _MOST_POOLS = 256
 
 
+class _KnownPool(NamedTuple):
+    """`replicas` are held, so that nothing else gets their id."""
+
+    replicas: Sequence[EngineEndpoint]
+    name: str
+    capacity: int | None
+
+
 class Door:
     """Of one process and event loop. `trusted` tells whether changes of limits are heard of (`core.changes`). Start `run`."""
 
@@ -44,7 +53,7 @@ class Door:
         self.limits = LimitCache(trusted=trusted)
         self._gate = Gate()
         # By the very sequence that was asked for: the index of the registry gives the same one until something changes.
-        self._pools: dict[int, tuple[Sequence[EngineEndpoint], str]] = {}
+        self._pools: dict[int, _KnownPool] = {}
         self._sharing = Sharing(gate=self._gate, url=settings.ENV.cache_url.get_secret_value())
 
     @property
@@ -121,24 +130,23 @@ class Door:
         return self.limits.known(tenant_id=tenant) or await self.limits.limits(tenant_id=tenant)
 
     def _pool(self, replicas: Sequence[EngineEndpoint]) -> str:
-        """The pool of a deployment, or of several behind one route; its capacity is what its replicas have now."""
+        """The pool of a deployment, or of several behind one route; its capacity is what these replicas have now."""
         known = self._pools.get(id(replicas))
-        if known is not None and known[0] is replicas:
-            return known[1]
-        name = self._pool_anew(replicas)
-        if len(self._pools) >= _MOST_POOLS:
-            self._pools.clear()
-        self._pools[id(replicas)] = replicas, name  # held, so that nothing else gets this id
-        return name
+        if known is None or known.replicas is not replicas:
+            known = _pool_of(replicas)
+            if len(self._pools) >= _MOST_POOLS:
+                self._pools.clear()
+            self._pools[id(replicas)] = known
+        pool = self._gate.pool(known.name)
+        if pool.capacity != known.capacity:
+            pool.capacity = known.capacity
+        return known.name
 
-    def _pool_anew(self, replicas: Sequence[EngineEndpoint]) -> str:
-        name = "+".join(sorted({replica.name for replica in replicas}))
-        places = [replica.capacity for replica in replicas if replica.capacity is not None]
-        capacity = sum(places) if len(places) == len(replicas) else None
-        pool = self._gate.pool(name)
-        if pool.capacity != capacity:
-            pool.capacity = capacity
-        return name
+
+def _pool_of(replicas: Sequence[EngineEndpoint]) -> _KnownPool:
+    places = [replica.capacity for replica in replicas if replica.capacity is not None]
+    capacity = sum(places) if len(places) == len(replicas) else None
+    return _KnownPool(replicas, "+".join(sorted({replica.name for replica in replicas})), capacity)
 
 
 def _party(limits: TenantLimits, principal: Principal, *, batch: bool) -> Party:
