@@ -33,8 +33,8 @@ class JoinedTransport:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._held:
-            data, self._held = self._held, b""
+        data, self._held = self._held, b""
+        if data and not self._transport.is_closing():  # it may have been given up meanwhile
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

@@ -67,3 +67,12 @@ async def test_what_is_held_goes_out_before_the_end_and_the_rest_is_the_transpor
     assert transport.is_closing()
     await asyncio.sleep(0)
     assert wire.seen == [HEAD, "closed"]
+
+
+async def test_a_connection_that_was_given_up_gets_nothing_more() -> None:
+    wire = Wire()
+    transport = joined(wire)
+    transport.write(HEAD)
+    wire.close()  # past the wrapper, as a lost connection does
+    await asyncio.sleep(0)
+    assert wire.seen == ["closed"]
