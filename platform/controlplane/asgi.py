@@ -25,10 +25,16 @@ from controlplane.documents.body_limit import BodyLimit  # noqa: E402
 
 static_files.collect()
 _static = static_files.StaticFilesApplication()
-_control_plane = BodyLimit(_django)  # type: ignore[arg-type]  # django-stubs asks for a dict
+# Of the addresses in X-Forwarded-For the last one that is no proxy's: what stands before it anybody may have written. The
+# data plane and static files ask for no address.
+_control_plane = ProxyHeadersMiddleware(
+    BodyLimit(_django),  # type: ignore[arg-type]  # django-stubs asks for a dict
+    list(settings.TRUSTED_PROXIES),
+)
 
 
-async def _application(scope: Scope, receive: Receive, send: Send) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """What the server runs."""
     if scope["type"] == "lifespan":
         await _data_plane(scope, receive, send)
         return
@@ -48,19 +54,3 @@ def _part(path: str) -> ASGIApp:
     if path.startswith(PREFIXES):
         return _data_plane
     return _static if path.startswith(static_files.PATH) else _control_plane  # type: ignore[return-value]
-
-
-# Of the addresses in X-Forwarded-For the last one that is no proxy's: what stands before it anybody may have written.
-_proxied = ProxyHeadersMiddleware(_application, list(settings.TRUSTED_PROXIES))  # type: ignore[arg-type]  # its own types
-# Calls of the data plane, which ask for no address, are spared the way there.
-_CALLS = f"{settings.URL_PREFIX}/v1/"
-
-
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """What the server runs."""
-    if scope["type"] == "http" and scope["path"].startswith(_CALLS):
-        if settings.URL_PREFIX:
-            scope = {**scope, "root_path": settings.URL_PREFIX}
-        await _data_plane(scope, receive, send)
-    else:
-        await _proxied(scope, receive, send)  # type: ignore[arg-type]  # its own types
