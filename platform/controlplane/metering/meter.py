@@ -45,8 +45,7 @@ class Meter:
         audited: bool = False,
     ) -> None:
         self._began = time.monotonic()
-        if principal.suspension is not None or principal.tenant_id is None:
-            principal.tenant  # noqa: B018 - raises what there is to say
+        _tenant = principal.tenant  # raises for somebody who belongs to none
         self._note = admission_note(
             id=uuid_utils.uuid7().hex,
             tenant=principal.tenant_hex,

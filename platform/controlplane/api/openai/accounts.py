@@ -6,13 +6,24 @@ from contextlib import aclosing
 from controlplane.api.openai.bodies import ChatRequest
 from controlplane.api.openai.errors import problem_of
 from controlplane.api.openai.passing import OVERFLOW
-from controlplane.chat.events import ContentDelta, Event, Failed, Finished, ReasoningDelta, Started
+from controlplane.chat.events import (
+    ContentDelta,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    Started,
+    ToldChoice,
+)
 from controlplane.identity.principal import Principal
 from controlplane.metering.meter import Meter
 
+# In the scope: what the ledger calls a request that came in by another name.
+CALL = "karez.call"
+
 
 async def metered(
-    *, events: AsyncGenerator[Event, None], chat: ChatRequest, principal: Principal
+    *, events: AsyncGenerator[Event, None], call: str, chat: ChatRequest, principal: Principal
 ) -> AsyncGenerator[Event, None]:
     """The events, with account kept of them. Closing it counts as the client's hanging up.
 
@@ -20,7 +31,7 @@ async def metered(
     """
     meter = Meter(
         principal=principal,
-        call="chat/completions",
+        call=call,
         model=chat.model,
         end_user=chat.user or "",
         streamed=bool(chat.stream),
@@ -37,7 +48,7 @@ async def metered(
                         pieces += 1
                         meter.counted(usage=None, pieces=pieces)
                     case Finished():
-                        told = event.choice
+                        told = event.choice if event.engine else ToldChoice()
                         meter.answered_by(
                             deployment=event.engine,
                             route=told.overflow_from or told.route,

@@ -73,8 +73,10 @@ class _Answer:
         is kept."""
         if not self.finished:
             return {}
-        told: dict[str, Any] = {"engine": self.finished.engine} if self.finished.engine else {}
-        told |= {name: value for name, value in asdict(self.finished.choice).items() if value}
+        told: dict[str, Any] = {}
+        if self.finished.engine:
+            chosen = {name: value for name, value in asdict(self.finished.choice).items() if value}
+            told |= {"engine": self.finished.engine, **chosen}
         if self.finished.timings.reasoning_ms is not None:
             told["reasoning_ms"] = self.finished.timings.reasoning_ms
         return told

@@ -26,6 +26,7 @@ from controlplane.core.problems import Problem
 from controlplane.serving.entrance import install
 from controlplane.serving.fleet import fleet
 from controlplane.serving.work import report_work
+from inference.catalogue import packaged
 from inference.errors import EngineError
 
 PROBES = ("/healthz", "/readyz")
@@ -52,6 +53,7 @@ async def _gone(_request: Request, _error: Exception) -> Response:
 
 @asynccontextmanager
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
+    await asyncio.to_thread(packaged)  # the first answer asks it, and the loop would stand still for that
     changes = application.changes
     changes.hear(channel=ENGINES, changed=fleet().changed, told=fleet().told)
     fleet().is_connected = lambda: changes.connected

@@ -7,7 +7,7 @@ from django.conf import settings
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from controlplane.api.openai.accounts import metered
+from controlplane.api.openai.accounts import CALL, metered
 from controlplane.api.openai.answers import frames, whole
 from controlplane.api.openai.authentication import authenticated
 from controlplane.api.openai.bodies import (
@@ -31,6 +31,7 @@ from controlplane.serving.problems import model_not_found
 from controlplane.serving.registry import registry
 
 OWNER = "karez"
+_CHAT = "chat/completions"
 
 
 async def models(request: Request) -> Response:
@@ -70,7 +71,7 @@ async def _answered(request: Request, chat: ChatRequest, principal: Principal) -
     question = question_of(chat=chat, principal=principal)
     try:
         answer = AnswerService(registry=registry()).answer(question=question, params=sampling_of(chat))
-        events = metered(events=answer, chat=chat, principal=principal)
+        events = metered(events=answer, call=request.scope.get(CALL, _CHAT), chat=chat, principal=principal)
         if chat.stream:
             return await stream(
                 request, frames(events=events, model=chat.model, include_usage=chat.wants_usage)

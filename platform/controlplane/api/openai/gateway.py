@@ -4,6 +4,7 @@ What is answered from documents, the lists and the probes go on to the applicati
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,8 +13,9 @@ import orjson
 from django.utils import translation
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from controlplane.api.openai.accounts import CALL
 from controlplane.api.openai.authentication import credential_missing, principal_of_credential
 from controlplane.api.openai.bodies import (
     MOST_PASSED_BYTES,
@@ -39,7 +41,7 @@ from controlplane.api.openai.overflow import stand_in
 from controlplane.api.openai.parameters import check_parameters, passed_on
 from controlplane.api.openai.passing import Passage, Passing
 from controlplane.api.openai.rates import rate_headers, with_rates
-from controlplane.api.openai.replies import Reply, Young
+from controlplane.api.openai.replies import Reply, Young, received
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.changes import CREDENTIALS, LIMITS, Changes
 from controlplane.identity.key_cache import KeyCache
@@ -54,8 +56,6 @@ from inference.router.affinity import prefix_of
 
 # OpenAI's names of what may wait until there is room.
 BATCH_TIERS = ("flex", "batch")
-# In the scope: what the ledger calls a request that came in by another name.
-CALL = "karez.call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +127,22 @@ class Gateway:
         sent: dict[str, Any] = {}
         meter: Meter | None = None
         try:
-            raw = await reply.body(most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
+            raw = await received(receive, most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
             sent = json_object(raw)
             if call.shape is ChatRequest and _is_question(sent):
                 rated = with_rates(send=send, door=self.door, principal=principal)
-                await self.behind(scope, _again(raw, receive), rated)
+                await self.behind(scope, again(raw, receive), rated)
                 return
-            meter = _meter(named, sent, principal)
+            meter = meter_of(named, sent, principal)
             await self._passed(call, sent, len(raw), principal, reply, meter)
         except (ClientGone, asyncio.CancelledError):
-            (meter or _meter(named, sent, principal)).settle(
+            (meter or meter_of(named, sent, principal)).settle(
                 outcome="stopped", code="client_too_slow" if reply.too_slow else ""
             )
             raise
         except Exception as error:
             problem = problem_of(error)
-            (meter or _meter(named, sent, principal)).failed(problem)
+            (meter or meter_of(named, sent, principal)).failed(problem)
             raise problem from error
 
     async def principal(self, *, authorization: str) -> Principal:
@@ -163,10 +163,8 @@ class Gateway:
     ) -> None:
         asked = _checked(call, sent)
         engines, streamed = registry(), asked.streamed
-        way, spare = (
-            await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent),
-            None,
-        )
+        way = await way_of(engines, name=asked.model, kind=call.kind, principal=principal, body=sent)
+        spare = None
         if call.kind == "chat":
             way = way.to(with_room(replicas=way.replicas, body=sent, size=size))
             spare = stand_in(engines=engines, way=way, body=sent, size=size)
@@ -217,7 +215,8 @@ def _headers(scope: Scope) -> str:
     return presented.decode("latin-1")
 
 
-def _meter(call: str, sent: dict[str, Any], principal: Principal) -> Meter:
+def meter_of(call: str, sent: Mapping[str, Any], principal: Principal) -> Meter:
+    """Of a request as it was sent, whether it is as it must be or not."""
     model, user = sent.get("model"), sent.get("user")
     return Meter(
         principal=principal,
@@ -274,11 +273,11 @@ def _is_question(sent: dict[str, Any]) -> bool:
     return sent.get("karez") is not None or (isinstance(model, str) and model.startswith(ASSISTANT_PREFIX))
 
 
-def _again(raw: bytes, receive: Receive) -> Receive:
+def again(raw: bytes, receive: Receive) -> Receive:
     """A `receive` for somebody who has not seen the body yet."""
-    pending = [{"type": "http.request", "body": raw, "more_body": False}]
+    pending: list[Message] = [{"type": "http.request", "body": raw, "more_body": False}]
 
-    async def replayed() -> dict[str, Any]:
-        return pending.pop() if pending else dict(await receive())
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
 
     return replayed

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from starlette.types import Message, Receive, Scope, Send
 
+from controlplane.api.openai.accounts import CALL
 from controlplane.api.openai.bodies import MOST_PASSED_BYTES
 from controlplane.api.openai.errors import (
     body_too_large,
@@ -21,12 +22,11 @@ from controlplane.api.openai.errors import (
     problem_of,
     status_of,
 )
-from controlplane.api.openai.gateway import CALL, Gateway, json_object
+from controlplane.api.openai.gateway import Gateway, again, json_object, meter_of
 from controlplane.api.openai.parameters import unsupported
+from controlplane.api.openai.replies import received
 from controlplane.api.openai.streaming import ClientGone
 from controlplane.core.problems import InvalidInput, Problem
-from controlplane.identity.principal import Principal
-from controlplane.metering.meter import Meter
 from inference.gateway.anthropic import MessagesError, MessageStream, chat_request, error_body, message_of
 
 PATH = "/v1/messages"
@@ -56,42 +56,23 @@ class Messages:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             await answer.refuse(problem_of(error))
             return
-        await self._gateway()(asked, _again(body, receive), answer)
+        await self._gateway()(asked, again(body, receive), answer)
 
     async def _body(self, asked: Scope, receive: Receive) -> bytes:
         """The chat completion's; of nobody who may not ask for one. What cannot be translated is in the ledger, too."""
         principal = await self._gateway().principal(authorization=_presented(asked))
         sent: Mapping[str, Any] = {}
         try:
-            sent = json_object(await _received(receive))
+            sent = json_object(
+                await received(receive, most_bytes=MOST_PASSED_BYTES, too_large=body_too_large)
+            )
             return orjson.dumps(chat_request(sent=sent))
         except MessagesError as error:
             problem: Problem = _problem(error)
         except Problem as found:
             problem = found
-        _meter(sent, principal).failed(problem)
+        meter_of(NAME, sent, principal).failed(problem)
         raise problem
-
-
-def _meter(sent: Mapping[str, Any], principal: Principal) -> Meter:
-    model = sent.get("model")
-    streamed = bool(sent.get("stream"))
-    named = model if isinstance(model, str) else ""
-    return Meter(principal=principal, call=NAME, model=named, end_user="", streamed=streamed)
-
-
-async def _received(receive: Receive) -> bytes:
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        more = message.get("more_body", False)
-        if size > MOST_PASSED_BYTES:
-            raise body_too_large(MOST_PASSED_BYTES)
-    return b"".join(parts)
 
 
 def _problem(error: MessagesError) -> InvalidInput:
@@ -121,15 +102,6 @@ def _scope(scope: Scope) -> Scope:
 
 def _presented(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return pending.pop() if pending else await receive()
-
-    return replayed
 
 
 class _Answer:

@@ -25,6 +25,28 @@ WATCH_AFTER_SECONDS = 0.05
 _JSON = (b"content-type", b"application/json")
 
 
+async def received(receive: Receive, *, most_bytes: int, too_large: Callable[[int], Problem]) -> bytes:
+    """What the client sent. Raises `too_large`, and ClientGone when it hung up meanwhile."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        if len(body) > most_bytes:
+            raise too_large(most_bytes)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most_bytes:
+            raise too_large(most_bytes)
+    return b"".join(parts)
+
+
 class Reply:
     """To one request. Whoever works for it runs inside `watched`, and is cancelled when the client hangs up."""
 
@@ -55,27 +77,6 @@ class Reply:
     def begun(self) -> bool:
         """The status is out: what goes wrong now can only be the last event of the stream."""
         return self._begun
-
-    async def body(self, *, most_bytes: int, too_large: Callable[[int], Problem]) -> bytes:
-        """What the client sent. Raises `too_large`, and ClientGone when it hung up meanwhile."""
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            if len(body) > most_bytes:
-                raise too_large(most_bytes)
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > most_bytes:
-                raise too_large(most_bytes)
-        return b"".join(parts)
 
     def watch(self, *, young: "Young") -> None:
         """From now on the task that calls this is cancelled when the client hangs up; see `hung_up`.

@@ -131,3 +131,5 @@ def test_an_assistant_answers_from_its_documents(platform: Served, bank: Bank, e
     told = found.model_dump()["karez"]
     assert told["annotations"][0]["karez"]["document_id"]
     assert told["engine"]
+    [entry] = entries(bank, 1)
+    assert (entry.call, entry.model, entry.outcome) == ("messages", "assistant:finance", "given")
