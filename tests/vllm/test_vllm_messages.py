@@ -74,6 +74,35 @@ def test_a_tool_is_called_and_its_result_goes_back(gateway: Gateway) -> None:
     assert answer.content[-1].text == "It is sunny in Beijing, 25 degrees."
 
 
+def test_a_tool_that_the_request_names_is_called(gateway: Gateway) -> None:
+    named = {"type": "tool", "name": "get_weather"}
+    asked: dict[str, Any] = {"model": "reasoner", "max_tokens": 300, "extra_body": COLD, "tools": [TOOL]}
+    whole = client(gateway).messages.create(**asked, messages=[WEATHER], tool_choice=named)
+    with client(gateway).messages.stream(**asked, messages=[WEATHER], tool_choice=named) as stream:
+        streamed = stream.get_final_message()
+    for found in (whole, streamed):
+        assert isinstance(found.content[-1], ToolUseBlock)
+        assert (found.content[-1].name, found.stop_reason) == ("get_weather", "tool_use")
+
+
+def test_an_answer_in_a_form(gateway: Gateway) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "country": {"type": "string"}},
+        "required": ["city", "country"],
+        "additionalProperties": False,
+    }
+    found = client(gateway).messages.create(
+        model="reasoner",
+        max_tokens=300,
+        messages=[{"role": "user", "content": "Describe Paris as JSON."}],
+        output_config={"format": {"type": "json_schema", "schema": schema}},
+        extra_body=COLD,
+    )
+    assert isinstance(found.content[-1], TextBlock)
+    assert json.loads(found.content[-1].text) == {"city": "Paris", "country": "France"}
+
+
 def test_too_few_tokens_and_a_sequence_that_ends_it(gateway: Gateway) -> None:
     asked: dict[str, Any] = {
         "model": "chat",

@@ -24,10 +24,11 @@ def message_of(*, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Of a whole chat completion whose reasoning is apart (``reasoning``); ``karez`` stays beside it."""
     choice: Mapping[str, Any] = next(iter(answer.get("choices") or ()), {})
     message = choice.get("message") or {}
-    reason, sequence = stop_of(choice)
+    content = list(_blocks(message))
+    reason, sequence = stop_of(choice, called=any(each["type"] == "tool_use" for each in content))
     found = head_of(answer)
     found |= {
-        "content": list(_blocks(message)),
+        "content": content,
         "stop_reason": reason,
         "stop_sequence": sequence,
         "usage": usage_of(answer.get("usage")),
@@ -52,9 +53,12 @@ def head_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def stop_of(choice: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Why it ended, and the sequence that ended it, which vLLM names."""
+def stop_of(choice: Mapping[str, Any], *, called: bool) -> tuple[str | None, str | None]:
+    """Why it ended, and the sequence that ended it, which vLLM names. `called`: a tool was, which vLLM does not say of one that
+    the request named."""
     reason, sequence = choice.get("finish_reason"), choice.get("stop_reason")
+    if reason == "stop" and called:
+        return "tool_use", None
     if reason == "stop" and isinstance(sequence, str):
         return "stop_sequence", sequence
     return _STOPS.get(str(reason), "end_turn") if reason else None, None
@@ -70,6 +74,13 @@ def usage_of(usage: Any) -> dict[str, int]:
         "cache_read_input_tokens": cached,
         "output_tokens": _count(given.get("completion_tokens")),
     }
+
+
+def status_in_stream(error: Mapping[str, Any]) -> int:
+    """That an error would have had, had the response not begun."""
+    if error.get("type") != "server_error":
+        return 400
+    return 500 if error.get("code") == "internal_error" else 503
 
 
 def error_body(*, status: int, error: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A request of the Messages API as a chat completion.
 
 What has no counterpart is refused by its name, never ignored: an answer that looks right and is not would be worse. Left out
-without a word is only what changes no answer: ``cache_control`` (engines cache prefixes by themselves), the tier of service and
-the thinking of earlier turns, which DeepSeek's templates leave out too.
+without a word is only what agents send unasked and what takes nothing from an answer: ``cache_control`` (engines cache prefixes
+by themselves), the tier of service, ``context_management`` (Anthropic's own clearing of long conversations: here the whole one
+is read) and the thinking of earlier turns, which DeepSeek's templates leave out too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any, Literal
 Problem = Literal["missing", "wrong", "unsupported"]
 _LONGEST_USER = 200
 _SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
-_DROPPED = {"service_tier", "inference_geo"}
+_DROPPED = {"service_tier", "inference_geo", "context_management"}
+# What the protocol's efforts are called by engines.
+_EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -78,28 +81,44 @@ def _messages(given: Any) -> Iterator[dict[str, Any]]:
 
 
 def _of_user(content: Any, field: str) -> Iterator[dict[str, Any]]:
-    """Results of tools first, each a message of its own, then what the user says."""
+    """Results of tools first, each a message of its own, then what the user says. A tool's message has text alone: pictures of
+    its result come with what the user says."""
     parts: list[dict[str, Any]] = []
     for place, block in enumerate(_list(content, field)):
         where = f"{field}.{place}"
-        kind = _kind(block, where)
-        if kind == "tool_result":
-            result = block.get("content") or ""
-            text = result if isinstance(result, str) else _joined(result, f"{where}.content")
-            yield {"role": "tool", "tool_call_id": _text(block, "tool_use_id", where), "content": text}
-        elif kind == "text":
-            parts.append({"type": "text", "text": _text(block, "text", where)})
-        elif kind == "image":
-            parts.append(
-                {"type": "image_url", "image_url": {"url": _image(block.get("source"), f"{where}.source")}}
-            )
+        if _kind(block, where) == "tool_result":
+            message, pictures = _result(block, where)
+            parts += pictures
+            yield message
         else:
-            raise MessagesError("unsupported", f"{where}.type")
+            parts.append(_part(block, where))
     if all(part["type"] == "text" for part in parts):
         if parts:
             yield {"role": "user", "content": "\n".join(part["text"] for part in parts)}
     else:
         yield {"role": "user", "content": parts}
+
+
+def _result(block: Mapping[str, Any], field: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The message, and the pictures that are in it."""
+    given = block.get("content") or ""
+    blocks = [{"type": "text", "text": given}] if isinstance(given, str) else _list(given, f"{field}.content")
+    parts = [_part(each, f"{field}.content.{place}") for place, each in enumerate(blocks)]
+    text = "\n".join(part["text"] for part in parts if part["type"] == "text")
+    if block.get("is_error"):
+        text = f"Error: {text}"
+    message = {"role": "tool", "tool_call_id": _text(block, "tool_use_id", field), "content": text}
+    return message, [part for part in parts if part["type"] != "text"]
+
+
+def _part(block: Any, field: str) -> dict[str, Any]:
+    """Text or a picture."""
+    kind = _kind(block, field)
+    if kind == "text":
+        return {"type": "text", "text": _text(block, "text", field)}
+    if kind == "image":
+        return {"type": "image_url", "image_url": {"url": _image(block.get("source"), f"{field}.source")}}
+    raise MessagesError("unsupported", f"{field}.type")
 
 
 def _of_assistant(content: Any, field: str) -> dict[str, Any]:
@@ -173,6 +192,26 @@ def _thinking(thinking: Any) -> dict[str, Any]:
     return {"chat_template_kwargs": {"thinking": kind == "enabled"}}
 
 
+def _output(config: Any) -> dict[str, Any]:
+    """How much is thought, and the form of the answer."""
+    if not isinstance(config, Mapping):
+        raise MessagesError("wrong", "output_config", "an object")
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if value is None:
+            continue
+        if name == "effort":
+            if not isinstance(value, str) or value not in _EFFORTS:
+                raise MessagesError("wrong", "output_config.effort", ", ".join(_EFFORTS))
+            found["reasoning_effort"] = _EFFORTS[value]
+        elif name == "format" and _kind(value, "output_config.format") == "json_schema":
+            schema = {"name": "answer", "schema": value.get("schema") or {}, "strict": True}
+            found["response_format"] = {"type": "json_schema", "json_schema": schema}
+        else:
+            raise MessagesError("unsupported", f"output_config.{name}")
+    return found
+
+
 def _stop(stop: Any) -> dict[str, Any]:
     return {"stop": list(_list(stop, "stop_sequences"))} if stop else {}
 
@@ -192,6 +231,7 @@ _FIELDS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "tools": _tools,
     "tool_choice": _tool_choice,
     "thinking": _thinking,
+    "output_config": _output,
     "stop_sequences": _stop,
     "metadata": _metadata,
 }

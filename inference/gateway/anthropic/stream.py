@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from inference.gateway.anthropic.answer import error_body, head_of, stop_of, usage_of
+from inference.gateway.anthropic.answer import error_body, head_of, status_in_stream, stop_of, usage_of
 
 _END = b"[DONE]"
 _DELTAS = {"thinking": "thinking_delta", "text": "text_delta", "tool_use": "input_json_delta"}
@@ -16,7 +16,7 @@ _KEYS = {"thinking": "thinking", "text": "text", "tool_use": "partial_json"}
 
 class MessageStream:
     """Feed bytes of Karez's own stream, whose reasoning is apart: they may be cut anywhere. Comments, which say that it
-    goes on, become pings. ``status`` of an error in the middle is told to clients by its type alone."""
+    goes on, become pings."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -47,8 +47,7 @@ class MessageStream:
     def _chunk(self, chunk: Mapping[str, Any]) -> Iterator[bytes]:
         if error := chunk.get("error"):
             self._ended = True
-            status = 503 if error.get("type") == "server_error" else 400
-            yield _written("error", error=error_body(status=status, error=error)["error"])
+            yield _written("error", error=error_body(status=status_in_stream(error), error=error)["error"])
             return
         if not self._begun:
             self._begun = True
@@ -59,7 +58,7 @@ class MessageStream:
         for choice in chunk.get("choices") or ():
             yield from self._delta(choice.get("delta") or {})
             if choice.get("finish_reason"):
-                self._stop = stop_of(choice)
+                self._stop = stop_of(choice, called=self._call is not None)
 
     def _delta(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
         if delta.get("annotations"):

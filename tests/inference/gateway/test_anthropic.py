@@ -45,7 +45,12 @@ def test_a_conversation_with_tools_and_pictures() -> None:
         {
             "role": "user",
             "content": [
-                {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "3%"}]},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "t1",
+                    "content": [{"type": "text", "text": "3%"}, {"type": "image", "source": picture}],
+                    "is_error": True,
+                },
                 {"type": "text", "text": "继续", "cache_control": {"type": "ephemeral"}},
             ],
         },
@@ -57,6 +62,8 @@ def test_a_conversation_with_tools_and_pictures() -> None:
         tools=tools,
         tool_choice={"type": "tool", "name": "find", "disable_parallel_tool_use": True},
         thinking={"type": "enabled", "budget_tokens": 1024},
+        context_management={"edits": [{"type": "clear_tool_uses_20250919"}]},
+        output_config={"effort": "max", "format": {"type": "json_schema", "schema": {"type": "object"}}},
         stream=True,
     )
     assert [message["role"] for message in body["messages"]] == [
@@ -71,11 +78,14 @@ def test_a_conversation_with_tools_and_pictures() -> None:
     assert seen["content"][1] == {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
     assert said["content"] == "我查一下"
     assert json.loads(said["tool_calls"][0]["function"]["arguments"]) == {"q": "利率"}
-    assert result == {"role": "tool", "tool_call_id": "t1", "content": "3%"}
-    assert last["content"] == "继续"
+    assert result == {"role": "tool", "tool_call_id": "t1", "content": "Error: 3%"}
+    assert last["content"] == [seen["content"][1], {"type": "text", "text": "继续"}]
     assert body["tools"][0]["function"]["parameters"] == {"type": "object"}
     assert body["tool_choice"] == {"type": "function", "function": {"name": "find"}}
     assert (body["parallel_tool_calls"], body["chat_template_kwargs"]) == (False, {"thinking": True})
+    assert body["reasoning_effort"] == "high"
+    assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert "context_management" not in body
     assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
 
 
@@ -99,6 +109,8 @@ def test_a_conversation_with_tools_and_pictures() -> None:
         ({"tools": [{"type": "web_search_20250305", "name": "w"}]}, "unsupported", "tools.0.type"),
         ({"tool_choice": {"type": "some"}}, "wrong", "tool_choice.type"),
         ({"mcp_servers": []}, "unsupported", "mcp_servers"),
+        ({"output_config": {"effort": "huge"}}, "wrong", "output_config.effort"),
+        ({"output_config": {"task_budget": {}}}, "unsupported", "output_config.task_budget"),
         ({"system": [{"type": "image"}]}, "unsupported", "system.0.type"),
     ],
 )
@@ -125,7 +137,10 @@ JSON = st.recursive(
 # Drawing nested JSON is slow on the first run of a fresh checkout; what is tested is not.
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.dictionaries(st.sampled_from([*ASKED, "system", "tools", "tool_choice", "thinking", "metadata"]), JSON)
+    st.dictionaries(
+        st.sampled_from([*ASKED, "system", "tools", "tool_choice", "thinking", "metadata", "output_config"]),
+        JSON,
+    )
 )
 def test_whatever_is_sent_is_translated_or_refused(sent: dict[str, Any]) -> None:
     with suppress(MessagesError):
@@ -256,13 +271,23 @@ def test_it_does_not_matter_where_a_stream_is_cut(cuts: list[int]) -> None:
     assert b"".join(stream.feed(piece) for piece in pieces) == MessageStream().feed(STREAM)
 
 
-def test_an_error_in_the_middle_is_the_last_event() -> None:
-    error = b'data: {"error":{"message":"gone","type":"server_error","code":"engine_unavailable"}}\n\ndata: [DONE]\n\n'
+def test_a_tool_that_the_request_named_ends_with_its_use() -> None:
+    """vLLM says `stop` of it."""
+    call = {"index": 0, "id": "t", "function": {"name": "f", "arguments": "{}"}}
+    whole = message_of(answer={"choices": [{"message": {"tool_calls": [call]}, "finish_reason": "stop"}]})
+    assert whole["stop_reason"] == "tool_use"
+    stream = chunk({"tool_calls": [call]}) + chunk({}, finish_reason="stop") + b"data: [DONE]\n\n"
+    assert events(MessageStream().feed(stream))[-2]["delta"]["stop_reason"] == "tool_use"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("engine_unavailable", "overloaded_error"), ("internal_error", "api_error")]
+)
+def test_an_error_in_the_middle_is_the_last_event(code: str, kind: str) -> None:
+    told = {"error": {"message": "gone", "type": "server_error", "code": code}}
+    error = b"data: " + json.dumps(told).encode() + b"\n\ndata: [DONE]\n\n"
     found = events(MessageStream().feed(chunk({"content": "a"}) + error))
-    assert found[-1] == {
-        "type": "error",
-        "error": {"type": "overloaded_error", "message": "gone", "code": "engine_unavailable"},
-    }
+    assert found[-1] == {"type": "error", "error": {"type": kind, "message": "gone", "code": code}}
 
 
 @pytest.mark.parametrize(
