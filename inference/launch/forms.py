@@ -11,8 +11,8 @@ from inference.launch.deployment import PORT, EngineDeployment
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """``write`` gives the file's text and raises LaunchError for what the place cannot run; ``addresses`` are base URLs, one
-    for each engine that Karez reaches by itself."""
+    """``write`` gives the file's text and raises LaunchError for what the place cannot run; ``addresses`` are base URLs: one
+    for each engine, or one for all of them where something stands before them."""
 
     write: Callable[..., str]
     file_name: str

@@ -1,6 +1,6 @@
 """From a plan to the file that starts its engines, and to what the registry is told of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from inference.launch import FORMS, EngineDeployment, Site, deployment_of
 from inference.planner import Plan
 from inference.vllm import LaunchError
 
-# Of the codes that a plan can lead to; what else is wrong with a site is told in the words of the description's own check.
 _PROBLEMS: Mapping[str, tuple[Promise, Promise]] = {
     "plan_does_not_fit": (
         _("This model does not fit on these cards."),
@@ -35,14 +34,29 @@ _PROBLEMS: Mapping[str, tuple[Promise, Promise]] = {
         _("Take the LeaderWorkerSet."),
     ),
 }
+# What the description of an engine checks of a site, by its field.
+_OF_THE_SITE: Mapping[str, tuple[Promise, Promise]] = {
+    "name": (
+        _("This names no service."),
+        _("Use small letters, digits and hyphens, 40 at most."),
+    ),
+    "model": (
+        _("This is not below the directory of models."),
+        _("Give a path without “..” and a first slash."),
+    ),
+    "image": (_("This image has no tag."), _("Name one version: what runs must not change by itself.")),
+    "models": (_("This names no directory and no claim."), _("Give the directory of the weights.")),
+    "interface": (_("This names no network card."), _("Give its name, as eth0.")),
+}
 # The description's fields, as who asks knows them.
 _FIELDS = {
     "nodes": "form",
     "flags.data-parallel-size": "form",
-    "plan": "model",
+    "plan": "plan.model",
+    "accelerator": "plan.accelerator",
     "model": "site.model_path",
     "model_path": "site.model_path",
-    **{name: f"site.{name}" for name in ("name", "models", "image", "interface", "cpus", "memory_gib")},
+    **{name: f"site.{name}" for name in ("name", "models", "image", "interface")},
 }
 
 
@@ -71,22 +85,20 @@ def launch_file(*, plan: Plan, form: str, site: Site) -> LaunchFile:
         file_name=chosen.file_name,
         content=content,
         deployment={"name": told["name"], "kind": told["kind"], "routes": told.get("routes", [])},
-        replicas=tuple(
-            {"base_url": address, "model": described.served_name, "capacity": _capacity(described, form)}
-            for address in chosen.addresses(described)
-        ),
+        replicas=tuple(_replicas(described, chosen.addresses(described))),
     )
 
 
-def _capacity(described: EngineDeployment, form: str) -> int | None:
-    """Behind the address: a Service or the chart's router stands for all engines."""
-    one = described.capacity
-    behind = described.replicas if form in ("helm", "leader-worker-set") else 1
-    return None if one is None else one * behind
+def _replicas(described: EngineDeployment, addresses: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """One for each address; what stands behind one is what the engines there answer at once, all together."""
+    one, behind = described.capacity, described.replicas // len(addresses)
+    capacity = None if one is None else one * behind
+    for address in addresses:
+        yield {"base_url": address, "model": described.served_name, "capacity": capacity}
 
 
 def _problem(error: LaunchError) -> InvalidInput:
-    known = _PROBLEMS.get(error.code)
+    known = _PROBLEMS.get(error.code) or _OF_THE_SITE.get(error.field)
     detail, remedy = known or (error.detail, error.remedy)
     field = _FIELDS.get(error.field, error.field)
     return InvalidInput(code=error.code, field=field, detail=str(detail), remedy=str(remedy))

@@ -70,15 +70,9 @@ class SiteSerializer(serializers.Serializer[Any]):
     model_path = serializers.CharField(
         source="model", required=False, max_length=300, help_text="of these weights below it"
     )
-    name = serializers.RegexField(
-        r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$", required=False, help_text="of the service"
-    )
-    image = serializers.RegexField(
-        r"^[\w.\-/:]+:[\w.\-]+$", required=False, max_length=300, help_text="with its tag"
-    )
-    interface = serializers.RegexField(
-        r"^[A-Za-z0-9][\w.:\-]*$", required=False, max_length=40, help_text="network card between nodes"
-    )
+    name = serializers.CharField(required=False, max_length=100, help_text="of the service")
+    image = serializers.CharField(required=False, max_length=300, help_text="with its tag")
+    interface = serializers.CharField(required=False, max_length=40, help_text="network card between nodes")
     cpus = serializers.IntegerField(required=False, min_value=1, max_value=4096, help_text="of each node")
     memory_gib = serializers.IntegerField(
         required=False, min_value=1, max_value=65_536, help_text="of each node"

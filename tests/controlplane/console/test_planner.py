@@ -133,10 +133,17 @@ def test_files_that_start_a_plan_are_offered_and_filled_in_where_they_are_regist
     assert "engine-deepseek-r1:" in file.text
     assert "Register it when it runs" not in page
     shown = platform.get("/planner/", ASKED, headers={"Accept-Language": "en"}).text
-    (address,) = re.findall(r'href="(/engines/add[^"]+)"', shown)
-    form = platform.get(html.unescape(address)).text
-    for value in ("deepseek-r1", "http://127.0.0.1:8000/v1", "reasoner", "16"):
-        assert f'value="{value}"' in form
+    addresses = re.findall(r'href="(/engines/add[^"]+)"', shown)
+    places = [
+        "127.0.0.1:8000",
+        "engine-deepseek-r1:8000",
+        "deepseek-r1-router-service:80",
+        "deepseek-r1:8000",
+    ]
+    for address, place in zip(addresses, places, strict=True):
+        form = platform.get(html.unescape(address)).text
+        for value in ("deepseek-r1", f"http://{place}/v1", "reasoner", "16"):
+            assert f'value="{value}"' in form
 
 
 def test_a_form_that_does_not_start_the_plan_says_why(admin: Any) -> None:

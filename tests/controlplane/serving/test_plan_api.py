@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from controlplane.core.secrecy import Secrecy
 from controlplane.identity.models import KeyScope
 from controlplane.tenants.models import Role
-from tests.controlplane.console.pages import askers, signed_in
+from tests.controlplane.console.pages import askers, refused, signed_in
 from tests.controlplane.organisations import Organisation, platform_admin
 
 QUESTION = {"model": "deepseek-r1", "accelerator": "h200", "cards_per_node": 8}
@@ -34,7 +34,7 @@ def test_administrators_of_the_tenant_or_the_platform_ask(
     by = askers(organisation, other)
     allowed = [by.tenant_admin, by.elsewhere, signed_in(platform_admin())]
     for client in (by.member, by.manager, by.department_admin):
-        assert _ask(client, method, address).status_code == 403
+        refused(organisation, lambda c=client: _ask(c, method, address), 403)  # type: ignore[misc]
     for client in allowed:
         assert _ask(client, method, address).status_code == 200
     assert _ask(APIClient(), method, address, {}).status_code == 401
@@ -43,8 +43,9 @@ def test_administrators_of_the_tenant_or_the_platform_ask(
 def test_keys_ask_with_the_scope_of_administrators(organisation: Organisation) -> None:
     for scope, status in ((KeyScope.ADMIN, 200), (KeyScope.CHAT, 403), (KeyScope.DOCUMENTS_WRITE, 403)):
         client = organisation.key(organisation.root, scope).client
-        answer = client.post("/api/v1/plans", QUESTION, format="json")
-        assert answer.status_code == status, scope
+        for address, body in (("plans", QUESTION), ("plans/launch", LAUNCH)):
+            answer = client.post(f"/api/v1/{address}", body, format="json")
+            assert answer.status_code == status, (scope, address)
 
 
 @pytest.fixture
@@ -120,11 +121,13 @@ def test_the_file_that_starts_a_plan_and_what_the_registry_is_told(admin: Any) -
     ("change", "code", "field"),
     [
         ({"form": "ansible"}, "invalid_field", "form"),
-        ({"site": {"name": "R1!"}}, "invalid_field", "site.name"),
+        ({"site": {"name": "R1!"}}, "deployment_invalid", "site.name"),
+        ({"site": {"image": "vllm"}}, "deployment_invalid", "site.image"),
+        ({"site": {"interface": "-x"}}, "deployment_invalid", "site.interface"),
         ({"site": {"model_path": "../etc"}}, "deployment_invalid", "site.model_path"),
         ({"plan": QUESTION | {"nodes": 2, "accelerator": "h800-80"}}, "form_needs_one_node", "form"),
-        ({"plan": QUESTION | {"accelerator": "rtx-4090"}}, "plan_does_not_fit", "model"),
-        ({"plan": QUESTION | {"accelerator": "mi300x"}}, "accelerator_not_written", "accelerator"),
+        ({"plan": QUESTION | {"accelerator": "rtx-4090"}}, "plan_does_not_fit", "plan.model"),
+        ({"plan": QUESTION | {"accelerator": "mi300x"}}, "accelerator_not_written", "plan.accelerator"),
     ],
 )
 def test_what_cannot_be_started_so_names_the_field(

@@ -134,7 +134,9 @@ def test_the_file_that_starts_it_is_all_that_is_written() -> None:
     assert text.startswith("# deepseek-r1: 1 × 2 nodes of 8 devices.\n")
     assert "claimName: claim" in text
     assert "value: bond0" in text
-    with pytest.raises(CommandError, match=r"--form: .*LeaderWorkerSet"):
+    with pytest.raises(CommandError, match=r"--launch: .*LeaderWorkerSet"):
         _plan("deepseek-r1", "h800-80", "8", nodes="2", launch="compose", language="en")
     with pytest.raises(CommandError, match="--cpus: "):
         _plan("deepseek-r1", "h200", "8", launch="compose", cpus="many", language="en")
+    with pytest.raises(CommandError, match="--model-path: 该路径"):
+        _plan("deepseek-r1", "h200", "8", launch="compose", model_path="../x", language="zh")

@@ -1,6 +1,6 @@
 """The capacity planner: whether a model fits on given cards, how to start it, how fast at most, and what it costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -71,12 +71,22 @@ class PlannerFile(ConsolePage):
 
 @dataclass(frozen=True, slots=True)
 class OfferedFile:
-    """`refused` says why this form does not start the plan."""
+    """`refused` says why this form does not start the plan. `registering`: the address where its engine, or the first of
+    several, is registered, filled in."""
 
     form: str
     title: Promise
     file: LaunchFile | None
     refused: str = ""
+
+    @property
+    def registering(self) -> str:
+        if self.file is None:
+            return ""
+        routes = ", ".join(self.file.deployment["routes"])
+        fields = {**self.file.deployment, "routes": routes, **self.file.replicas[0]}
+        filled = {name: value for name, value in fields.items() if value not in (None, "")}
+        return f"{reverse('console:deployment-add')}?{urlencode(filled)}"
 
 
 def _offered(answer: Plan) -> Iterator[OfferedFile]:
@@ -87,22 +97,10 @@ def _offered(answer: Plan) -> Iterator[OfferedFile]:
             yield OfferedFile(form, title, None, problem.told())
 
 
-def _registering(files: Sequence[OfferedFile]) -> str:
-    """The address of the form that registers the first engine, filled in."""
-    file = next((offered.file for offered in files if offered.file), None)
-    if file is None:
-        return ""
-    fields = {**file.deployment, "routes": ", ".join(file.deployment["routes"]), **file.replicas[0]}
-    filled = {name: value for name, value in fields.items() if value not in (None, "")}
-    return f"{reverse('console:deployment-add')}?{urlencode(filled)}"
-
-
 def _shown(answer: Plan) -> dict[str, Any]:
     chosen = answer.chosen
-    files = list(_offered(answer)) if answer.launch is not None else []
     return {
         "plan": answer,
         "bar": memory_bar(memory=chosen.memory) if chosen is not None else None,
-        "files": files,
-        "registering": _registering(files),
+        "files": list(_offered(answer)) if answer.launch is not None else [],
     }

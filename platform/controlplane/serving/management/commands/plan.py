@@ -103,7 +103,8 @@ def _told(errors: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _last(field: str) -> str:
-    return field.rsplit(".", 1)[-1]
+    """Of the fields of the API, the option's name: what is a form there is chosen by `--launch`."""
+    return "launch" if field == "form" else field.rsplit(".", 1)[-1]
 
 
 def _option(name: str) -> str:
