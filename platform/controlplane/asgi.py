@@ -27,9 +27,8 @@ static_files.collect()
 _static = static_files.StaticFilesApplication()
 # Of the addresses in X-Forwarded-For the last one that is no proxy's: what stands before it anybody may have written. The
 # data plane and static files ask for no address.
-_control_plane = ProxyHeadersMiddleware(
-    BodyLimit(_django),  # type: ignore[arg-type]  # django-stubs asks for a dict
-    list(settings.TRUSTED_PROXIES),
+_control_plane = BodyLimit(
+    ProxyHeadersMiddleware(_django, list(settings.TRUSTED_PROXIES))  # type: ignore[arg-type]  # django-stubs asks for a dict
 )
 
 
