@@ -65,8 +65,9 @@ async def test_its_figures_are_told_and_its_own_count_stands_for_a_stream_that_w
                     break
 
     async with watching(*parse_endpoints(value=settings.ENV.engines), pace=PACE):
+        # Metrics are read before the first answer to a probe: both are told, one after the other.
         await until(lambda: replica("reasoner").running == replica("chat").running == 0, seconds=60)
-        assert [replica(name).state for name in ("reasoner", "chat")] == ["ready", "ready"]
+        await until(lambda: replica("reasoner").state == replica("chat").state == "ready", seconds=60)
         for _ in range(2):
             await in_thread(
                 ask, gateway, question("Answer as the rules say. " * 40), model="chat", max_tokens=3
