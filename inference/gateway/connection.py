@@ -73,6 +73,13 @@ class Connection(asyncio.Protocol):
         self._watch()
         self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
 
+    def expect(self, *, within: float, limit: str) -> None:
+        """See ``Exchange.expect``."""
+        self.deadline = self.loop.time() + within
+        self.limit_reached = limit
+        if self._timer_at > self.deadline:
+            self._watch()
+
     async def head(self) -> None:
         """Wait for the status and the headers."""
         while not self.head_complete:
@@ -135,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _watch(self) -> None:
-        """The timer of the request before does, when it does not come too late."""
+        """The timer of an earlier deadline does, when it does not come too late."""
         if self._timer is not None and self._timer_at > self.deadline:
             self._unwatch()
         if self._timer is None:

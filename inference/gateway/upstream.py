@@ -51,9 +51,7 @@ class Exchange:
 
     def expect(self, *, within: float, limit: str) -> None:
         """The next piece must come ``within`` so many seconds from now; ``limit`` names that in the failure."""
-        connection = self._connection
-        connection.deadline = connection.loop.time() + within
-        connection.limit_reached = limit
+        self._connection.expect(within=within, limit=limit)
 
     def read(self) -> Coroutine[Any, Any, bytes]:
         """What has come since the last call, as soon as there is something; empty at the end.

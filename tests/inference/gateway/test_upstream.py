@@ -286,6 +286,22 @@ async def test_an_engine_that_falls_silent_runs_into_the_next_deadline() -> None
         assert upstream.in_use == 0
 
 
+async def test_a_deadline_that_comes_before_the_one_at_the_start_is_kept() -> None:
+    async def falls_silent(served: Served) -> None:
+        await served.send(CHUNKED, b"5\r\nfirst\r\n")
+        await asyncio.sleep(30)
+
+    async with serving(falls_silent) as server:
+        upstream = pool()
+        exchange = await sent(upstream, server, within=20)
+        assert await exchange.read() == b"first"
+        exchange.expect(within=0.2, limit="silent for too long")
+        async with asyncio.timeout(2):
+            with pytest.raises(AnswerTimeout, match="silent for too long"):
+                await exchange.read()
+        exchange.end()
+
+
 async def test_a_slow_reader_holds_the_engine_back_and_breaks_no_deadline() -> None:
     piece = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
     written = 0
